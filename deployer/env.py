@@ -1,0 +1,16 @@
+"""What the environment says, read once. What it leaves out, `settings.env` in Deployer's home may say.
+
+`make up` writes that file, so that `manage.py` run by hand meets the same database as the running server.
+"""
+
+import os
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOME = Path(os.environ.get("DEPLOYER_HOME") or BASE_DIR / ".deployer").absolute()
+
+env = environ.Env()
+if (HOME / "settings.env").is_file():
+    environ.Env.read_env(HOME / "settings.env")

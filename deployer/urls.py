@@ -1,0 +1,9 @@
+"""All addresses: the pages and API of `releases`, and the admin."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("releases.urls")),
+]

@@ -1,0 +1,1 @@
+"""Apps, builds, releases, rollouts: everything that Deployer is about."""

@@ -1,0 +1,113 @@
+"""Our own errors. What a vendor's library raises is turned into one of these at the door where it came in.
+
+`message` is for the person who caused or watches it: one sentence, no stack, no secret.
+"""
+
+
+class DeployerError(Exception):
+    """Anything that Deployer itself can say about what went wrong."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, reasons: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reasons = reasons or []
+
+
+class NotAllowed(DeployerError):
+    """Policy refuses: `reasons` are all the reasons why not, by name and in words. `forbidden`: for want of a right."""
+
+    code = "not_allowed"
+
+    def __init__(self, message: str, *, reasons: list[str] | None = None, forbidden: bool = False) -> None:
+        super().__init__(message, reasons=reasons)
+        self.forbidden = forbidden
+
+
+class Invalid(DeployerError):
+    """What somebody sent is wrong; nothing was done."""
+
+    code = "invalid"
+
+
+class Taken(DeployerError):
+    """The name is in use."""
+
+    code = "taken"
+
+
+class IllegalTransition(DeployerError):
+    """A status move that the table of legal moves does not have, or that somebody else made first."""
+
+    code = "illegal_transition"
+
+
+class Stale(DeployerError):
+    """Another worker has taken over: whoever gets this stops at once and writes nothing more."""
+
+    code = "stale"
+
+
+class BuildFailed(DeployerError):
+    """The person's build failed: the message is for them."""
+
+    code = "build_failed"
+
+
+class ManifestInvalid(BuildFailed):
+    """deployer.yml is wrong: `reasons` has one entry per fault, with line, key and the nearest known name."""
+
+    code = "manifest_invalid"
+
+
+class RolloutFailed(DeployerError):
+    """The rollout can't go on. `reasons` explains."""
+
+    code = "rollout_failed"
+
+
+class ClusterError(DeployerError):
+    """The cluster said no, or nothing."""
+
+    code = "cluster_error"
+
+
+class ClusterUnavailable(ClusterError):
+    """The cluster can't be reached, or answers 429 or 5xx: try again. `retry_after`: seconds, where it named them."""
+
+    code = "cluster_unavailable"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotFound(ClusterError):
+    """No such object in the cluster."""
+
+    code = "not_found"
+
+
+class Conflict(ClusterError):
+    """Somebody changed the object meanwhile (its resourceVersion moved), or it exists already."""
+
+    code = "conflict"
+
+
+class FieldConflict(ClusterError):
+    """Another field manager owns fields that we would set; the message is the cluster's, naming both."""
+
+    code = "field_conflict"
+
+
+class Refused(ClusterError):
+    """The cluster refuses what was asked: 400, 403, 422. The message is its own."""
+
+    code = "refused"
+
+
+class Expired(ClusterError):
+    """The watch's resourceVersion is too old (410): list again."""
+
+    code = "expired"

@@ -1,0 +1,61 @@
+"""An app: one deployed thing, in one namespace."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.validators import RegexValidator
+from django.db import models
+
+from releases.models.encrypted import EncryptedJSONField
+from releases.models.lifecycle import Authored
+
+if TYPE_CHECKING:
+    from releases.models.rollout import Rollout
+
+# A namespace is a DNS label of 63 characters, and ours begins with `deployer-`.
+NAME_MAX = 40
+NAME_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?\Z"
+
+
+class App(Authored):
+    name = models.CharField(max_length=NAME_MAX, unique=True, validators=[RegexValidator(NAME_PATTERN)])
+    created_at = models.DateTimeField(auto_now_add=True)
+    active_release = models.ForeignKey("Release", null=True, on_delete=models.SET_NULL, related_name="+")
+    scale = models.JSONField(default=dict, help_text="service → processes, as last asked for by a person")
+    staged = EncryptedJSONField(default=dict, help_text="variable → value, or null to unset: for the next build")
+    rollouts_made = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return f"/apps/{self.name}"
+
+    @property
+    def namespace(self) -> str:
+        return f"deployer-{self.name}"
+
+    @property
+    def unfinished_rollout(self) -> "Rollout | None":
+        from releases.models.rollout import Rollout
+
+        return Rollout.objects.filter(app=self, status__in=Rollout.unfinished_statuses()).first()
+
+    @property
+    def status(self) -> str:
+        """In the words of the log: Running, Pending, Updating, Rollback, Stopped."""
+        rollout = self.unfinished_rollout
+        if rollout:
+            return rollout.app_status
+        return "Running" if self.active_release_id else "Stopped"
+
+    def environment(self) -> dict[str, str]:
+        """The variables of the active release; none before the first."""
+        return dict(self.active_release.env) if self.active_release else {}
+
+    def with_staged(self, env: dict[str, str]) -> dict[str, str]:
+        """`env` with what is staged applied: what the next build's release gets."""
+        merged: dict[str, Any] = {**env, **self.staged}
+        return {name: value for name, value in merged.items() if value is not None}

@@ -1,0 +1,25 @@
+"""One line of a build's or rollout's log."""
+
+from django.db import models
+
+
+class LogLine(models.Model):
+    owner = models.CharField(max_length=24, help_text="a build's ID, or rollout-<key>")
+    number = models.PositiveIntegerField(help_text="1, 2, 3 … per owner, without a gap")
+    time = models.DateTimeField()
+    stream = models.CharField(max_length=300)
+    message = models.TextField()
+    source_key = models.CharField(max_length=100, null=True, help_text="what it reports: the same is not logged twice")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "number"], name="line_number_per_owner"),
+            models.UniqueConstraint(fields=["owner", "source_key"], name="line_source_per_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.time:%Y-%m-%dT%H:%M:%SZ} {self.stream} {self.message}"
+
+    def as_json(self) -> dict[str, object]:
+        time = self.time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"number": self.number, "time": time, "stream": self.stream, "message": self.message}

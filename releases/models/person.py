@@ -1,0 +1,37 @@
+"""People who sign in, and what each may do in general; `policy` says what that means for an action."""
+
+from typing import Any
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class PersonManager(BaseUserManager["Person"]):
+    def create_person(self, username: str, *, role: str, password: str | None = None, email: str = "") -> "Person":
+        """A person who can sign in; without a password only by link or token."""
+        person = self.model(username=username, role=role, email=self.normalize_email(email))
+        person.set_password(password)
+        person.save(using=self._db)
+        return person
+
+    def create_superuser(self, username: str, email: str = "", password: str | None = None, **_: Any) -> "Person":
+        """For Django's own command of that name."""
+        return self.create_person(username, role=Person.ADMINISTRATOR, password=password, email=email)
+
+
+class Person(AbstractUser):
+    VIEWER, DEPLOYER, ADMINISTRATOR = "viewer", "deployer", "administrator"
+    ROLES = [(VIEWER, "Viewer"), (DEPLOYER, "Deployer"), (ADMINISTRATOR, "Administrator")]
+
+    role = models.CharField(max_length=20, choices=ROLES, default=VIEWER)
+
+    # Both follow from the role alone; two sources for one right would come apart.
+    is_staff = property(lambda self: self.role in (Person.DEPLOYER, Person.ADMINISTRATOR))  # type: ignore[assignment]
+    is_superuser = property(lambda self: self.role == Person.ADMINISTRATOR)  # type: ignore[assignment]
+
+    objects = PersonManager()  # type: ignore[assignment, misc]
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        verbose_name_plural = "people"

@@ -1,0 +1,62 @@
+"""A rollout: one try at making a release active."""
+
+from django.db import models
+from django.db.models import Q
+
+from releases.models.app import App
+from releases.models.encrypted import EncryptedJSONField
+from releases.models.lifecycle import ROLLOUT_MOVES, Lifecycle
+from releases.models.release import Release
+
+UNFINISHED = [status for status, moves in ROLLOUT_MOVES.items() if moves]
+APP_STATUS = {"queued": "Pending", "releasing": "Pending", "rolling": "Updating", "paused": "Updating"}
+
+
+class Rollout(Lifecycle):
+    MOVES = ROLLOUT_MOVES
+    PROMOTE, ROLLBACK = "promote", "rollback"
+
+    app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="rollouts")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=[(PROMOTE, "Promote"), (ROLLBACK, "Rollback")], default=PROMOTE)
+    release = models.ForeignKey(Release, on_delete=models.RESTRICT, related_name="rollouts")
+    previous = models.ForeignKey(
+        Release, null=True, on_delete=models.RESTRICT, related_name="+", help_text="active when this began"
+    )
+    strategy = models.CharField(max_length=20, default="rolling")
+    note = models.CharField(max_length=500, blank=True, help_text="why, in the words of who promoted")
+    cause = models.CharField(max_length=40, blank=True)
+    hint = models.TextField(blank=True)
+    evidence = models.JSONField(default=list, help_text="the last lines of the container that failed")
+    abort_requested_at = models.DateTimeField(null=True)
+    abort_by = models.CharField(max_length=200, blank=True)
+    objects_applied = EncryptedJSONField(null=True, help_text="the rendered objects: a restore applies these")
+    baseline = models.JSONField(null=True, help_text="what ran before the first write")
+    progress = models.JSONField(default=dict, help_text="how far it is, for whoever takes over")
+    squares = models.JSONField(default=list, help_text="the processes as last seen, for pages")
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["app", "number"], name="rollout_number_per_app"),
+            models.UniqueConstraint(fields=["app"], condition=Q(status__in=UNFINISHED), name="one_unfinished_rollout_per_app"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Rollout {self.number} of {self.app.name}"
+
+    def get_absolute_url(self) -> str:
+        return f"{self.app.get_absolute_url()}/rollouts/{self.number}"
+
+    @property
+    def owner(self) -> str:
+        return f"rollout-{self.pk}"
+
+    @property
+    def app_status(self) -> str:
+        """What the app's status is while this runs, and right after it."""
+        if self.status == "rolling_back":
+            return "Rollback"
+        if not self.is_finished:
+            return APP_STATUS[self.status]
+        return "Running" if self.status == "succeeded" or self.app.active_release_id else "Stopped"
