@@ -1,0 +1,28 @@
+"""One function per intention of a person. Each asks policy, does it whole or not at all, and writes the audit."""
+
+from releases.actions.access import create_token, revoke_token
+from releases.actions.apps import create_app, delete_app
+from releases.actions.builds import cancel_build, create_build, finish_build
+from releases.actions.environment import EnvChange, reveal_env, set_env
+from releases.actions.processes import processes, scale
+from releases.actions.readiness import readiness
+from releases.actions.rollouts import abort, promote, rollback
+
+__all__ = [
+    "EnvChange",
+    "abort",
+    "cancel_build",
+    "create_app",
+    "create_build",
+    "create_token",
+    "delete_app",
+    "finish_build",
+    "processes",
+    "promote",
+    "readiness",
+    "reveal_env",
+    "revoke_token",
+    "rollback",
+    "scale",
+    "set_env",
+]

@@ -1,0 +1,43 @@
+"""Create and delete apps."""
+
+import re
+
+from django.db import IntegrityError, transaction
+
+from releases import audit, policy
+from releases.errors import Invalid, Taken
+from releases.models import App, LogLine
+from releases.models.app import NAME_MAX, NAME_PATTERN
+from releases.pipeline import operate
+from releases.policy import Actor
+
+
+def create_app(name: str, *, by: Actor) -> App:
+    """Raises Invalid (the name is no DNS label), Taken, NotAllowed."""
+    policy.require("create_app", by=by)
+    if len(name) > NAME_MAX or not re.match(NAME_PATTERN, name):
+        raise Invalid(
+            f"“{name[:60]}” can't be an app's name: small letters, digits and hyphens, beginning with a letter, "
+            f"not ending with a hyphen, at most {NAME_MAX} characters."
+        )
+    try:
+        with transaction.atomic():
+            app = App.objects.create(name=name, **by.columns())
+            audit.record("create_app", by=by, app=app, subject=name)
+    except IntegrityError as error:
+        raise Taken(f"There is an app {name} already.") from error
+    return app
+
+
+def delete_app(app: App, *, by: Actor) -> None:
+    """Everything of it: what runs, its volumes, its history. Raises NotAllowed, ClusterUnavailable (nothing is lost)."""
+    policy.require("delete_app", by=by, app=app)
+    operate.remove(app)
+    with transaction.atomic():
+        app = App.objects.select_for_update().get(pk=app.pk)
+        policy.require("delete_app", by=by, app=app)
+        owners = [build.owner for build in app.builds.only("id")] + [rollout.owner for rollout in app.rollouts.only("id")]
+        for start in range(0, len(owners), 500):
+            LogLine.objects.filter(owner__in=owners[start : start + 500]).delete()
+        audit.record("delete_app", by=by, app=app, subject=app.name)
+        app.delete()

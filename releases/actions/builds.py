@@ -1,0 +1,132 @@
+"""Builds: from an upload to a release, and to its promotion where that was asked for."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from releases import audit, logs, policy, queues
+from releases.actions import rollouts
+from releases.errors import Invalid, NotAllowed
+from releases.models import App, Build, Release
+from releases.pipeline.build import Result, upload_of
+from releases.policy import Actor
+
+logger = logging.getLogger(__name__)
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def create_build(
+    app: App,
+    *,
+    source: BinaryIO,
+    by: Actor,
+    description: str = "",
+    commit: str = "",
+    subject: str = "",
+    dirty: bool = False,
+    promote: bool = False,
+    note: str = "",
+) -> Build:
+    """A queued build of the tar.gz in `source`. Raises Invalid (no gzip, or too large), NotAllowed."""
+    policy.require("create_build", by=by)
+    build = Build(
+        app=app,
+        description=description[:300],
+        commit=commit[:40],
+        subject=subject.split("\n", 1)[0][:200],
+        dirty=dirty,
+        promote=promote,
+        note=note[:500],
+        **by.columns(),
+    )
+    path = upload_of(build)
+    try:
+        build.source_bytes = _store(source, path)
+        with transaction.atomic():
+            build.save(force_insert=True)
+            audit.record("create_build", by=by, app=app, subject=build.pk, promote=promote)
+            queues.enqueue_build(build)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return build
+
+
+def cancel_build(build: Build, *, by: Actor) -> None:
+    """At once if it has not begun, else within moments. Raises NotAllowed, also when it is over."""
+    policy.require("cancel_build", by=by)
+    with transaction.atomic():
+        build = Build.objects.select_for_update().get(pk=build.pk)
+        if build.is_finished:
+            raise NotAllowed(f"Build {build.pk} is over already: {build.status}.")
+        if build.status == "queued":
+            build.transition("cancelled", reason=f"Cancelled by {by.label}.")
+        else:
+            build.write(cancel_requested_at=timezone.now())
+        audit.record("cancel_build", by=by, app=build.app, subject=build.pk)
+    logs.nudge(logs.topic(build.owner))
+
+
+def finish_build(build: Build, result: Result) -> Release:
+    """The release, the build's end and the promote that was asked for: all in one transaction, so that a worker's
+    death loses none of them and does none twice. A promote that policy refuses leaves its reasons on the build."""
+    with transaction.atomic():
+        app = App.objects.select_for_update().get(pk=build.app_id)
+        author = policy.author_of(build)
+        release = Release.objects.create(
+            app=app,
+            build=build,
+            manifest=result.manifest,
+            images=result.images,
+            env=app.with_staged(app.environment()),
+            description=build.title[:300],
+            **author.columns(),
+        )
+        refused = _promote(release, build, author) if build.promote else []
+        lines = [logs.Line("build", f"Build: {build.pk}"), logs.Line("build", f"Release: {release.pk}")]
+        lines += [logs.Line("system/deployer", f"Not promoted: {reason}") for reason in refused]
+        logs.append(build, lines)
+        build.transition(
+            "succeeded", manifest=result.manifest, images=result.images, refusals=refused, reason=f"Release {release.pk}."
+        )
+    return release
+
+
+def _promote(release: Release, build: Build, author: Actor) -> list[str]:
+    try:
+        with transaction.atomic():
+            rollouts.promote(release, by=author, note=build.note)
+    except NotAllowed as refusal:
+        return refusal.reasons or [refusal.message]
+    return []
+
+
+def _store(source: BinaryIO, path: Path) -> int:
+    """Copy the upload to where the worker finds it. Gives its size in bytes."""
+    start = source.read(len(GZIP_MAGIC))
+    if start != GZIP_MAGIC:
+        raise Invalid("The source is not a .tar.gz archive.")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("wb") as target:
+        target.write(start)
+        shutil.copyfileobj(_Limited(source, settings.UPLOAD_MAX_BYTES), target, 1024**2)
+        return target.tell()
+
+
+class _Limited:
+    """A reader that gives at most `limit` bytes and refuses more."""
+
+    def __init__(self, source: BinaryIO, limit: int) -> None:
+        self.source, self.left, self.limit = source, limit, limit
+
+    def read(self, size: int) -> bytes:
+        data = self.source.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise Invalid(f"The source is larger than {self.limit // 1024**2} MiB.")
+        return data

@@ -1,0 +1,96 @@
+"""The database is the log; the socket is a nudge.
+
+Each line has a number per owner (a build or a rollout): 1, 2, 3 … without a gap, in the database before anybody is told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from releases.errors import Stale
+from releases.logs.mask import Mask
+from releases.logs.nudge import flush, nudge, pages_changed
+from releases.models import Build, LogLine, Rollout
+
+MESSAGE_MAX = 16_384
+COLUMNS = ("owner", "number", "time", "stream", "message", "source_key")
+
+__all__ = ["Line", "Mask", "after", "append", "flush", "nudge", "pages_changed", "topic"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line to be. `source_key` names what it reports (event uid and count): the same key is stored once per owner."""
+
+    stream: str
+    message: str
+    time: datetime = field(default_factory=timezone.now)
+    source_key: str | None = None
+
+
+def append(owner: Build | Rollout, lines: Sequence[Line], *, mask: Mask | None = None) -> int:
+    """Store `lines` in order and tell the followers. Gives the newest number.
+
+    One short transaction: the owner's row is locked by raising its counter, so numbers have no gap and no double,
+    whoever writes beside us. Raises Stale when another worker has taken over.
+    """
+    with transaction.atomic():
+        mine = type(owner)._default_manager.filter(pk=owner.pk, epoch=owner.epoch)
+        if not mine.update(last_line=F("last_line")):
+            raise Stale(f"{owner} was taken over by another worker.")
+        first = mine.values_list("last_line", flat=True).get() + 1
+        fresh = _without_known(owner.owner, lines)
+        last = first + len(fresh) - 1
+        if fresh:
+            mine.update(last_line=last)
+            _insert(owner.owner, first, fresh, mask)
+        transaction.on_commit(lambda: nudge(topic(owner.owner)), robust=True)
+    owner.last_line = last
+    return last
+
+
+def after(owner: str, number: int, limit: int = 1000) -> list[LogLine]:
+    """At most `limit` lines of `owner` with a number above `number`, in order."""
+    return list(LogLine.objects.filter(owner=owner, number__gt=number).order_by("number")[:limit])
+
+
+def topic(owner: str) -> str:
+    """The group that followers of `owner`'s log join."""
+    return f"log.{owner}"
+
+
+def _without_known(owner: str, lines: Sequence[Line]) -> list[Line]:
+    keys = {line.source_key for line in lines if line.source_key}
+    if not keys:
+        return list(lines)
+    known = set(LogLine.objects.filter(owner=owner, source_key__in=keys).values_list("source_key", flat=True))
+    fresh = []
+    for line in lines:
+        if line.source_key is None or line.source_key not in known:
+            fresh.append(line)
+            known.add(line.source_key)
+    return fresh
+
+
+def _insert(owner: str, first: int, lines: list[Line], mask: Mask | None) -> None:
+    """With executemany: bulk_create builds one huge statement, which starves the small writers beside it."""
+    hide = mask.hide if mask else str
+    adapt = connection.ops.adapt_datetimefield_value
+    rows = [
+        (owner, number, adapt(line.time), line.stream[:300], _clean(hide(line.message)), line.source_key)
+        for number, line in enumerate(lines, start=first)
+    ]
+    table = connection.ops.quote_name(LogLine._meta.db_table)
+    places = ", ".join(["%s"] * len(COLUMNS))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES ({places})", rows)
+
+
+def _clean(message: str) -> str:
+    """One line of bounded length that every database stores (PostgreSQL knows no NUL)."""
+    message = message.replace("\x00", "\ufffd").rstrip("\r\n")
+    return message if len(message) <= MESSAGE_MAX else message[:MESSAGE_MAX] + " [cut]"

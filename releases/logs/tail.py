@@ -1,0 +1,144 @@
+"""Follow a log as it grows: one tail per followed log and web process, shared by all who read it."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+
+from releases.logs import after, topic
+from releases.models import Build, LogLine, Rollout
+
+# How long a follower waits for a nudge before it looks anyway: makes good a lost one.
+LOOK_ANYWAY_SECONDS = 2.0
+BATCH = 1000
+KEPT = 4000
+
+
+class _Tail:
+    """Reads the newest lines once for all followers and keeps the last few thousand."""
+
+    def __init__(self, owner: str, last: int) -> None:
+        self.owner = owner
+        self.lines: deque[LogLine] = deque(maxlen=KEPT)
+        self.last = last
+        self.finished = False
+        self.followers = 0
+        self.grown = asyncio.Condition()
+        self.task: asyncio.Task | None = None
+
+    async def run(self) -> None:
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        joined = False
+        try:
+            while True:
+                if not joined:
+                    joined = await self._join(layer, channel)
+                await self._read()
+                await self._nudged(layer, channel if joined else None)
+        finally:
+            if joined:
+                await layer.group_discard(topic(self.owner), channel)
+
+    async def _join(self, layer, channel: str) -> bool:
+        """Redis may be away: then we look every two seconds instead."""
+        try:
+            await layer.group_add(topic(self.owner), channel)
+            return True
+        except Exception:  # whatever the layer's client raises: we look by ourselves meanwhile
+            return False
+
+    async def _nudged(self, layer, channel: str | None) -> None:
+        if channel is None:
+            await asyncio.sleep(LOOK_ANYWAY_SECONDS)
+            return
+        try:
+            await asyncio.wait_for(layer.receive(channel), LOOK_ANYWAY_SECONDS)
+        except asyncio.TimeoutError:
+            pass
+
+    async def _read(self) -> None:
+        """The status first: what is finished by then has all its lines stored."""
+        while True:
+            finished, lines = await database_sync_to_async(_look, thread_sensitive=False)(self.owner, self.last)
+            async with self.grown:
+                self.lines.extend(lines)
+                if lines:
+                    self.last = lines[-1].number
+                self.finished = finished and len(lines) < BATCH
+                if lines or self.finished:
+                    self.grown.notify_all()
+            if len(lines) < BATCH:
+                return
+
+    def since(self, number: int) -> list[LogLine] | None:
+        """The lines after `number`, or None when they are no longer (all) kept."""
+        if number >= self.last:
+            return []
+        if not self.lines or self.lines[0].number > number + 1:
+            return None
+        return [line for line in self.lines if line.number > number]
+
+
+_tails: dict[tuple[asyncio.AbstractEventLoop, str], _Tail] = {}
+
+
+async def follow(owner: str, number: int = 0) -> AsyncIterator[list[LogLine]]:
+    """The lines of `owner` after `number`, as they come, until the owner is finished and all were given.
+
+    Yields lists in order, without a gap; an empty one now and then says that nothing happened, so that whoever
+    carries them further can notice a reader who has gone.
+    """
+    key = (asyncio.get_running_loop(), owner)
+    tail = _tails.get(key)
+    if tail is None:
+        tail = _tails[key] = _Tail(owner, number)
+        tail.task = asyncio.create_task(tail.run())
+    tail.followers += 1
+    try:
+        while True:
+            lines = tail.since(number)
+            if lines is None:
+                lines = await database_sync_to_async(after, thread_sensitive=False)(owner, number, BATCH)
+            if lines:
+                number = lines[-1].number
+                yield lines
+            elif tail.finished and number >= tail.last:
+                return
+            else:
+                yield await _wait(tail, number)
+    finally:
+        tail.followers -= 1
+        if not tail.followers:
+            _tails.pop(key, None)
+            if tail.task:
+                tail.task.cancel()
+
+
+async def _wait(tail: _Tail, number: int) -> list[LogLine]:
+    """Until there is more than `number`, the owner is finished, or some seconds have passed. Gives no lines itself."""
+    if tail.task and tail.task.done():
+        tail.task.result()  # a tail that broke takes its followers with it: they connect again
+    async with tail.grown:
+        if tail.last <= number and not tail.finished:
+            try:
+                await asyncio.wait_for(tail.grown.wait(), LOOK_ANYWAY_SECONDS * 2)
+            except asyncio.TimeoutError:
+                pass
+    return []
+
+
+def _look(owner: str, number: int) -> tuple[bool, list[LogLine]]:
+    finished = _is_finished(owner)
+    return finished, after(owner, number, BATCH)
+
+
+def _is_finished(owner: str) -> bool:
+    """Also true of an owner that is gone."""
+    if owner.startswith("rollout-"):
+        statuses, pk = Rollout, owner.removeprefix("rollout-")
+    else:
+        statuses, pk = Build, owner
+    return not statuses.objects.filter(pk=pk, status__in=statuses.unfinished_statuses()).exists()

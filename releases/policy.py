@@ -1,0 +1,121 @@
+"""Who may do what, and every named reason why not.
+
+One gate for browser, API and command: an action calls `require`, a page shows what `refusals` gives beside the button.
+"""
+
+from dataclasses import dataclass
+
+from releases.errors import NotAllowed
+from releases.models import App, Person, Release
+from releases.models.lifecycle import Authored
+
+VIEWER, DEPLOYER, ADMINISTRATOR = Person.VIEWER, Person.DEPLOYER, Person.ADMINISTRATOR
+RANK = {VIEWER: 1, DEPLOYER: 2, ADMINISTRATOR: 3}
+
+# Every action and the least role that may do it.
+ACTIONS = {
+    "view": VIEWER,
+    "create_app": DEPLOYER,
+    "delete_app": ADMINISTRATOR,
+    "create_build": DEPLOYER,
+    "cancel_build": DEPLOYER,
+    "promote": DEPLOYER,
+    "rollback": DEPLOYER,
+    "abort": DEPLOYER,
+    "set_env": DEPLOYER,
+    "reveal_env": DEPLOYER,
+    "scale": DEPLOYER,
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a person (through the browser or a token), a push, or the system.
+
+    `label` is how the history names them; `role` is None for nobody that we know.
+    """
+
+    label: str
+    role: str | None
+    person: Person | None = None
+
+    def columns(self) -> dict[str, object]:
+        """The columns of an `Authored` row made by this actor."""
+        return {"by": self.person, "by_label": self.label}
+
+
+SYSTEM = Actor(label="system", role=ADMINISTRATOR)
+NOBODY = Actor(label="nobody", role=None)
+
+
+def actor_for(person: Person, *, via: str = "") -> Actor:
+    """The person as an actor; `via` names the token that they came with."""
+    label = f"{person.username} ({via})" if via else person.username
+    return Actor(label=label, role=person.role if person.is_active else None, person=person)
+
+
+def author_of(row: Authored) -> Actor:
+    """Who made `row`, with the rights that they have today."""
+    if row.by is None:
+        return Actor(label=row.by_label, role=None)
+    return Actor(label=row.by_label, role=row.by.role if row.by.is_active else None, person=row.by)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why not: a stable name for programs, words for people. `forbidden`: no change of circumstances would help."""
+
+    name: str
+    words: str
+    forbidden: bool = False
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def refusals(action: str, *, by: Actor, app: App | None = None, release: Release | None = None) -> list[Reason]:
+    """All the reasons why `by` may not do `action` now, the gravest first; empty when they may."""
+    reasons = _role(action, by)
+    if action in ("promote", "rollback") and app is not None:
+        reasons += _rollout_in_progress(app)
+    if action == "promote" and release is not None:
+        reasons += _variables_missing(release)
+    if action == "delete_app" and app is not None:
+        reasons += _rollout_in_progress(app)
+    return reasons
+
+
+def require(action: str, *, by: Actor, app: App | None = None, release: Release | None = None) -> None:
+    """Raises NotAllowed with all reasons."""
+    reasons = refusals(action, by=by, app=app, release=release)
+    if reasons:
+        raise refusal(reasons)
+
+
+def refusal(reasons: list[Reason]) -> NotAllowed:
+    return NotAllowed(
+        reasons[0].words, reasons=[reason.words for reason in reasons], forbidden=any(r.forbidden for r in reasons)
+    )
+
+
+def rollout_in_progress(app_name: str, number: int, release_id: str) -> Reason:
+    return Reason("rollout_in_progress", f"Rollout {number} of {app_name} ({release_id}) is still running.")
+
+
+def _role(action: str, by: Actor) -> list[Reason]:
+    needed = ACTIONS[action]
+    if RANK.get(by.role or "", 0) >= RANK[needed]:
+        return []
+    return [Reason("role", f"{action.replace('_', ' ').capitalize()} needs the role {needed}.", forbidden=True)]
+
+
+def _rollout_in_progress(app: App) -> list[Reason]:
+    running = app.unfinished_rollout
+    return [rollout_in_progress(app.name, running.number, running.release_id)] if running else []
+
+
+def _variables_missing(release: Release) -> list[Reason]:
+    return [
+        Reason("variable_missing", f"{name} is required by the manifest and not set: set it with `env set {name}=…`.")
+        for name in release.missing_variables()
+    ]

@@ -1,0 +1,54 @@
+"""Enqueue by dotted name, on commit, once per epoch. Actions never import jobs."""
+
+import logging
+
+import django_rq
+from django.db import transaction
+from rq import Worker
+
+from releases.models import Build, Rollout
+
+logger = logging.getLogger(__name__)
+REAPER_KEY = "deployer:reaper"
+
+
+def enqueue_build(build: Build) -> None:
+    _enqueue("builds", "releases.jobs.run_build", build)
+
+
+def enqueue_rollout(rollout: Rollout) -> None:
+    _enqueue("rollouts", "releases.jobs.run_rollout", rollout)
+
+
+def job_id(row: Build | Rollout) -> str:
+    """One per epoch: a job of an earlier epoch finds that it is late."""
+    kind = "build" if isinstance(row, Build) else "rollout"
+    return f"{kind}-{row.pk}-{row.epoch}"
+
+
+def missing_workers() -> str:
+    """Which of our own programs do not report, in words; "" when all do."""
+    connection = django_rq.get_connection("rollouts")
+    listening = {name for worker in Worker.all(connection=connection) for name in worker.queue_names()}
+    missing = [f"no worker for {name}" for name in ("builds", "rollouts") if name not in listening]
+    if not connection.exists(REAPER_KEY):
+        missing.append("no reaper")
+    return ", ".join(missing)
+
+
+def reaper_is_alive(seconds: float) -> None:
+    """The reaper says so each round; it is missed after three."""
+    django_rq.get_connection("rollouts").set(REAPER_KEY, "1", px=int(seconds * 3000) + 2000)
+
+
+def _enqueue(queue: str, function: str, row: Build | Rollout) -> None:
+    """After commit. Redis may be away: that is logged, not raised, and the reaper makes it good."""
+    key, epoch, name = row.pk, row.epoch, job_id(row)
+
+    def enqueue() -> None:
+        try:
+            django_rq.get_queue(queue, commit_mode="auto").enqueue(function, key, epoch, job_id=name, result_ttl=0)
+        except Exception as error:
+            logger.warning("%s could not be enqueued and waits for the reaper: %s", name, error)
+
+    transaction.on_commit(enqueue, robust=True)
