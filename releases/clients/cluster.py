@@ -1,0 +1,265 @@
+"""The only door to Kubernetes: raw JSON over the official client's connection, our words, our errors.
+
+The typed models are left aside: they cost memory and validate what a newer cluster may legitimately add.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import urllib3
+from kubernetes import config
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config.config_exception import ConfigException
+
+from releases import errors
+
+TIMEOUT = urllib3.Timeout(connect=3, read=30)
+# A quiet watch still bookmarks about every minute; longer silence means that the connection is dead.
+WATCH_TIMEOUT = urllib3.Timeout(connect=3, read=75)
+WATCH_SECONDS = 1800
+PAGE = 500
+
+
+class Resource(NamedTuple):
+    api: str
+    plural: str
+    namespaced: bool = True
+
+
+RESOURCES = {
+    "Namespace": Resource("api/v1", "namespaces", namespaced=False),
+    "Secret": Resource("api/v1", "secrets"),
+    "Service": Resource("api/v1", "services"),
+    "Pod": Resource("api/v1", "pods"),
+    "Event": Resource("api/v1", "events"),
+    "Deployment": Resource("apis/apps/v1", "deployments"),
+    "ReplicaSet": Resource("apis/apps/v1", "replicasets"),
+    "Job": Resource("apis/batch/v1", "jobs"),
+    "Ingress": Resource("apis/networking.k8s.io/v1", "ingresses"),
+}
+
+Object = dict[str, Any]
+
+
+class Cluster:
+    """One Kubernetes API. Every method may raise ClusterUnavailable (try again) or Refused (it said no)."""
+
+    def __init__(self, kubeconfig: str | Path) -> None:
+        self.kubeconfig = str(kubeconfig)
+        configuration = type.__call__(Configuration)
+        configuration.retries = False
+        configuration.connection_pool_maxsize = 32
+        try:
+            config.load_kube_config(self.kubeconfig, client_configuration=configuration, persist_config=False)
+        except (ConfigException, OSError, ValueError) as error:
+            raise errors.ClusterUnavailable(f"The cluster's kubeconfig can't be read: {error}") from error
+        self.client = ApiClient(configuration)
+        self.url = configuration.host.rstrip("/")
+
+    # --- One object -------------------------------------------------------------------------------------------------
+
+    def get(self, kind: str, namespace: str | None, name: str) -> Object:
+        """Raises NotFound."""
+        return self._json("GET", self._path(kind, namespace, name))
+
+    def find(self, kind: str, namespace: str | None, name: str) -> Object | None:
+        try:
+            return self.get(kind, namespace, name)
+        except errors.NotFound:
+            return None
+
+    def create(self, obj: Object) -> Object:
+        """Raises Conflict if it exists already."""
+        return self._json("POST", self._path(obj["kind"], obj["metadata"].get("namespace")), body=obj)
+
+    def apply(self, obj: Object, *, manager: str, force: bool = False, dry_run: bool = False) -> Object:
+        """Server-side apply. With `metadata.resourceVersion` only onto that version, else Conflict. Raises FieldConflict."""
+        query = {"fieldManager": manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
+        path = self._path(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"])
+        return self._json("PATCH", path, query=query, body=obj, content_type="application/apply-patch+yaml")
+
+    def delete(
+        self,
+        kind: str,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: str = "Background",
+    ) -> bool:
+        """True if there was something to delete. Preconditions that no longer hold raise Conflict."""
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
+        body["preconditions"] = {key: value for key, value in preconditions.items() if value}
+        try:
+            self._json("DELETE", self._path(kind, namespace, name), body=body)
+        except errors.NotFound:
+            return False
+        return True
+
+    # --- Many -------------------------------------------------------------------------------------------------------
+
+    def list_all(self, kind: str, namespace: str | None = None, *, labels: str = "") -> tuple[list[Object], str]:
+        """All objects, and the resourceVersion from which to watch."""
+        items: list[Object] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
+        while True:
+            page = self._json("GET", self._path(kind, namespace), query=query)
+            items += page.get("items") or []
+            query["continue"] = page["metadata"].get("continue") or ""
+            if not query["continue"]:
+                return items, page["metadata"]["resourceVersion"]
+
+    def watch(self, kind: str, *, labels: str = "", since: str) -> Iterator[tuple[str, Object]]:
+        """(ADDED | MODIFIED | DELETED | BOOKMARK, object) after the version `since`, until the stream ends.
+
+        Raises Expired when the version is too old: list again.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": since,
+            "timeoutSeconds": str(WATCH_SECONDS),
+        } | ({"labelSelector": labels} if labels else {})
+        response = self._open("GET", self._path(kind, None), query=query, timeout=WATCH_TIMEOUT)
+        try:
+            for line in _lines(response):
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise _error(event["object"].get("code", 500), event["object"], {})
+                yield event["type"], event["object"]
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise self._unavailable(error) from error
+        finally:
+            response.close()
+
+    def log(self, namespace: str, pod: str, *, container: str, tail: int, previous: bool, seconds: float) -> list[str]:
+        """The last `tail` lines of a container, within `seconds`."""
+        query = {"container": container, "tailLines": str(tail), "limitBytes": "65536", "previous": str(previous).lower()}
+        timeout = urllib3.Timeout(connect=seconds, read=seconds)
+        response = self._open("GET", self._path("Pod", namespace, pod) + "/log", query=query, timeout=timeout)
+        try:
+            return response.data.decode(errors="replace").splitlines()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    def version(self) -> str:
+        """`v1.36.2`."""
+        return str(self._json("GET", "version")["gitVersion"])
+
+    # --- How --------------------------------------------------------------------------------------------------------
+
+    def _path(self, kind: str, namespace: str | None, name: str | None = None) -> str:
+        resource = RESOURCES[kind]
+        parts = [resource.api]
+        if resource.namespaced and namespace:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(resource.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        return "/".join(parts)
+
+    def _json(self, method: str, path: str, *, query: dict | None = None, **options: Any) -> Object:
+        response = self._open(method, path, query=query, **options)
+        try:
+            return json.loads(response.data)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise self._unavailable(error) from error
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict | None = None,
+        body: Object | None = None,
+        content_type: str = "application/json",
+        timeout: urllib3.Timeout = TIMEOUT,
+    ) -> urllib3.BaseHTTPResponse:
+        url = f"{self.url}/{path}" + ("?" + urlencode(query) if query else "")
+        headers = {"Accept": "application/json", "User-Agent": "deployer"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        self.client.update_params_for_auth(headers, [], ["BearerToken"], None, None, None)
+        try:
+            response = self.client.rest_client.pool_manager.request(
+                method,
+                url,
+                body=json.dumps(body) if body is not None else None,
+                headers=headers,
+                timeout=timeout,
+                preload_content=False,
+                redirect=False,
+            )
+            if response.status >= 300:
+                raise _error(response.status, _status(response), response.headers)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unavailable(error) from error
+        return response
+
+    def _unavailable(self, error: Exception) -> errors.ClusterUnavailable:
+        return errors.ClusterUnavailable(f"The cluster at {self.url} does not answer: {_words(error)}")
+
+
+_open_clusters: dict[str, tuple[float, Cluster]] = {}
+_lock = threading.Lock()
+
+
+def connect(kubeconfig: str | Path) -> Cluster:
+    """The cluster of this kubeconfig, shared within the process; read anew when the file has changed."""
+    path = str(kubeconfig)
+    try:
+        changed = Path(path).stat().st_mtime
+    except OSError as error:
+        raise errors.ClusterUnavailable(f"The cluster's kubeconfig can't be read: {error.strerror}.") from error
+    with _lock:
+        known = _open_clusters.get(path)
+        if known is None or known[0] != changed:
+            known = _open_clusters[path] = (changed, Cluster(path))
+        return known[1]
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    rest = b""
+    for chunk in response.stream(65536, decode_content=True):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from filter(None, whole)
+
+
+def _status(response: urllib3.BaseHTTPResponse) -> Object:
+    """The answer's Status; unknown groups and proxies answer plain text."""
+    data = response.data
+    try:
+        status = json.loads(data)
+    except ValueError:
+        status = None
+    return status if isinstance(status, dict) else {"message": data.decode(errors="replace")[:500]}
+
+
+def _error(code: int, status: Object, headers: Any) -> errors.ClusterError:
+    message = str(status.get("message") or f"the cluster answered {code}")
+    causes = (status.get("details") or {}).get("causes") or []
+    if code == 404:
+        return errors.NotFound(message)
+    if code == 409 and any(cause.get("reason") == "FieldManagerConflict" for cause in causes):
+        return errors.FieldConflict(message)
+    if code == 409:
+        return errors.Conflict(message)
+    if code == 410:
+        return errors.Expired(message)
+    # A server-side apply with an unknown field or a wrong type answers 500 without a reason: asking again is no use.
+    if code == 429 or (code >= 500 and not (code == 500 and not status.get("reason"))):
+        after = headers.get("Retry-After", "")
+        return errors.ClusterUnavailable(message, retry_after=float(after) if after.isdigit() else None)
+    return errors.Refused(message)
+
+
+def _words(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    text = str(reason).rpartition(": ")[2] if isinstance(error, urllib3.exceptions.NewConnectionError) else str(reason)
+    return text[:300] or type(error).__name__

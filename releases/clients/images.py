@@ -1,0 +1,117 @@
+"""Make images. DirectoryBuilder needs no Docker: an image is a folder that the local cluster runs from."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from releases.clients import dockerfile
+from releases.errors import BuildFailed
+
+Say = Callable[[str], None]
+
+
+class DirectoryBuilder:
+    """Images as folders `<store>/<sha256>/` with `image.json` and `root/`; the digest covers both."""
+
+    name = "directory"
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+
+    def build(self, source: Path, *, app: str, path: str, dockerfile_name: str, say: Say) -> str:
+        """The reference `local/<app>@sha256:…` of an image of the folder `path` in `source`.
+
+        Raises BuildFailed. `say` gets the log, a line at a time.
+        """
+        context = _inside(source, path)
+        if not context.is_dir():
+            raise BuildFailed(f"build: {path}: there is no such folder in the source.")
+        config = _config(context, dockerfile_name, say)
+        digest = _digest(context, config)
+        reference = f"local/{app}@sha256:{digest}"
+        if (self.store / digest).is_dir():
+            say(f"Unchanged: {reference}")
+            return reference
+        self._keep(context, config, digest)
+        say(f"Built {reference}")
+        return reference
+
+    def _keep(self, context: Path, config: dict, digest: str) -> None:
+        """Complete under a name of its own first: a worker killed half way leaves nothing that looks like an image."""
+        self.store.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.store))
+        try:
+            shutil.copytree(context, draft / "root", symlinks=True)
+            (draft / "image.json").write_text(json.dumps(config, indent=1, sort_keys=True))
+            draft.rename(self.store / digest)
+        except FileExistsError:
+            shutil.rmtree(draft)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            if not (self.store / digest).is_dir():  # else another build made the same image meanwhile
+                raise BuildFailed(f"The image can't be stored: {error.strerror}.") from error
+
+
+def procfile(source: Path) -> dict[str, list[str] | None]:
+    """Service → command of the Procfile, run by the shell as its users expect; {} without one. Raises BuildFailed."""
+    file = source / "Procfile"
+    if not file.is_file():
+        return {}
+    entries: dict[str, list[str] | None] = {}
+    for number, line in enumerate(_text(file).splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, colon, command = line.partition(":")
+        if not colon or not command.strip():
+            raise BuildFailed(f"Procfile line {number}: `name: command` was expected.")
+        entries[name.strip()] = ["/bin/sh", "-c", "exec " + command.strip()]
+    return entries
+
+
+def _config(context: Path, dockerfile_name: str, say: Say) -> dict:
+    file = _inside(context, dockerfile_name)
+    if not file.is_file():
+        return {"command": None, "env": {}, "workdir": "."}
+    found = dockerfile.read(_text(file))
+    if found.skipped:
+        say("No Docker here: the image is the folder as it is, and these lines of the Dockerfile are skipped:")
+        for line in found.skipped:
+            say(f"  RUN {line}")
+    return {"command": found.command, "env": found.env, "workdir": "."}
+
+
+def _digest(context: Path, config: dict) -> str:
+    """SHA-256 over the tree: names, kinds, the executable bit, contents, where links lead; and the configuration."""
+    tree = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for folder, folders, files in os.walk(context):
+        folders.sort()
+        for name in sorted(files + [name for name in folders if (Path(folder) / name).is_symlink()]):
+            path = Path(folder) / name
+            tree.update(b"\0" + os.fsencode(path.relative_to(context)) + b"\0")
+            if path.is_symlink():
+                tree.update(b"link " + os.fsencode(os.readlink(path)))
+            else:
+                tree.update(b"run " if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else b"file ")
+                with path.open("rb") as content:
+                    tree.update(hashlib.file_digest(content, "sha256").digest())
+        tree.update(b"\1" + os.fsencode(Path(folder).relative_to(context)))
+    return tree.hexdigest()
+
+
+def _inside(folder: Path, path: str) -> Path:
+    """`path` in `folder`; links may not lead out of it either."""
+    target = (folder / path).resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise BuildFailed(f"build: {path} leads out of the source.")
+    return target
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace")[: 1024**2]
+    except OSError as error:
+        raise BuildFailed(f"{file.name} can't be read: {error.strerror}.") from error

@@ -1,0 +1,155 @@
+"""What the cluster reports, mirrored: one set of watches per cluster and worker process serves all its rollouts."""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from releases.clients.cluster import Cluster, Object
+from releases.errors import ClusterError, ClusterUnavailable, Expired
+
+logger = logging.getLogger(__name__)
+BACK_OFF_SECONDS = (0.05, 0.2, 0.5, 1, 2, 5)
+
+
+@dataclass
+class View:
+    """The objects of one namespace as last reported. Shared with the mirror: read, never changed."""
+
+    deployments: list[Object] = field(default_factory=list)
+    replica_sets: list[Object] = field(default_factory=list)
+    pods: list[Object] = field(default_factory=list)
+    jobs: list[Object] = field(default_factory=list)
+    events: list[Object] = field(default_factory=list)
+
+
+FIELDS = {
+    "Deployment": "deployments",
+    "ReplicaSet": "replica_sets",
+    "Pod": "pods",
+    "Job": "jobs",
+    "Event": "events",
+}
+
+
+class Mirror:
+    """Lists, then watches, each kind in a thread of its own, in all namespaces; wakes who follows a namespace."""
+
+    def __init__(self, cluster: Cluster, *, labels: str, prefix: str) -> None:
+        """`labels`: which objects are ours. Events carry no labels: those in namespaces that begin with `prefix`."""
+        self.cluster = cluster
+        self.labels = labels
+        self.prefix = prefix
+        self.lock = threading.Lock()
+        self.objects: dict[str, dict[tuple[str, str], Object]] = {kind: {} for kind in FIELDS}
+        self.listed = {kind: threading.Event() for kind in FIELDS}
+        self.followers: dict[str, set[threading.Event]] = defaultdict(set)
+        self.problems: dict[str, ClusterError] = {}
+        self.stopped = threading.Event()
+
+    def start(self) -> None:
+        for kind in FIELDS:
+            threading.Thread(target=self._run, args=(kind,), name=f"watch-{kind}", daemon=True).start()
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    @contextmanager
+    def following(self, namespace: str) -> Iterator[threading.Event]:
+        """An event that is set whenever something in `namespace` changed; who waits for it clears it."""
+        woken = threading.Event()
+        woken.set()
+        with self.lock:
+            self.followers[namespace].add(woken)
+        try:
+            yield woken
+        finally:
+            with self.lock:
+                self.followers[namespace].discard(woken)
+                if not self.followers[namespace]:
+                    del self.followers[namespace]
+
+    def view(self, namespace: str) -> View:
+        """Raises ClusterUnavailable while a kind has never been listed, or its watch can't be had again."""
+        for kind, event in self.listed.items():
+            if not event.wait(5):
+                raise self.problems.get(kind) or ClusterUnavailable(f"The cluster has not listed its {kind} objects yet.")
+        with self.lock:
+            problem = next(iter(self.problems.values()), None)
+            if problem:
+                raise problem
+            found = {
+                name: [obj for (space, _), obj in self.objects[kind].items() if space == namespace]
+                for kind, name in FIELDS.items()
+            }
+        return View(**found)
+
+    # --- One kind, for ever -----------------------------------------------------------------------------------------
+
+    def _run(self, kind: str) -> None:
+        failures = 0
+        while not self.stopped.is_set():
+            try:
+                since = self._list(kind)
+                failures = 0
+                self._follow(kind, since)
+            except Expired:
+                continue
+            except ClusterError as error:
+                self._problem(kind, error)
+            except Exception:
+                logger.exception("watching %s failed", kind)
+            self.stopped.wait(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
+            failures += 1
+
+    def _list(self, kind: str) -> str:
+        items, version = self.cluster.list_all(kind, labels=self._labels(kind))
+        fresh = {_key(item): item for item in items if self._is_ours(kind, item)}
+        with self.lock:
+            for item in fresh.values():  # items of a list name no kind
+                item.setdefault("kind", kind)
+            changed = {key[0] for key in fresh.keys() ^ self.objects[kind].keys()} | {key[0] for key in fresh}
+            self.objects[kind] = fresh
+            self.problems.pop(kind, None)
+            self._wake(changed)
+        self.listed[kind].set()
+        return version
+
+    def _follow(self, kind: str, since: str) -> None:
+        """Watch after watch from where the last one ended; a stream that ends is opened again."""
+        while not self.stopped.is_set():
+            for change, obj in self.cluster.watch(kind, labels=self._labels(kind), since=since):
+                since = obj["metadata"]["resourceVersion"]
+                if change != "BOOKMARK" and self._is_ours(kind, obj):
+                    self._store(kind, change, obj)
+            self.stopped.wait(BACK_OFF_SECONDS[0])  # a stream may be refused by ending at once
+
+    def _store(self, kind: str, change: str, obj: Object) -> None:
+        with self.lock:
+            if change == "DELETED":
+                self.objects[kind].pop(_key(obj), None)
+            else:
+                self.objects[kind][_key(obj)] = obj
+            self._wake({obj["metadata"].get("namespace", "")})
+
+    def _problem(self, kind: str, error: ClusterError) -> None:
+        with self.lock:
+            self.problems[kind] = error
+            self._wake(set(self.followers))
+
+    def _wake(self, namespaces: set[str]) -> None:
+        for namespace in namespaces:
+            for woken in self.followers.get(namespace, ()):
+                woken.set()
+
+    def _labels(self, kind: str) -> str:
+        return "" if kind == "Event" else self.labels
+
+    def _is_ours(self, kind: str, obj: Object) -> bool:
+        return kind != "Event" or obj["metadata"].get("namespace", "").startswith(self.prefix)
+
+
+def _key(obj: Object) -> tuple[str, str]:
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]

@@ -1,0 +1,52 @@
+"""Read the cluster for a page: what runs now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.utils.dateparse import parse_datetime
+
+from releases.clients.cluster import connect
+from releases.models import App
+from releases.pipeline import manifests
+from releases.pipeline import processes as pods
+
+
+@dataclass(frozen=True)
+class Process:
+    """One running copy of a service. `state`: ready, starting, broken or stopping; `reason` says why it is broken."""
+
+    name: str
+    service: str
+    release: str
+    state: str
+    restarts: int
+    started_at: datetime | None
+    reason: str = ""
+
+
+def processes(app: App) -> list[Process]:
+    """Ordered by service and age. Raises ClusterUnavailable."""
+    items, _ = connect(settings.DEPLOYER_KUBECONFIG).list_all("Pod", app.namespace, labels=manifests.OURS)
+    found = [_process(pod) for pod in items if pods.service(pod)]
+    return sorted(found, key=lambda process: (process.service, str(process.started_at), process.name))
+
+
+def cluster_version() -> str:
+    """Raises ClusterUnavailable."""
+    return connect(settings.DEPLOYER_KUBECONFIG).version()
+
+
+def _process(pod: dict) -> Process:
+    ailment = pods.ailment(pod)
+    ended = pods.last_exit(pod)
+    reason = (ailment.message or ailment.reason) if ailment else pods.exit_words(ended) if ended else ""
+    return Process(
+        name=pods.name(pod),
+        service=pods.service(pod),
+        release=pods.release(pod),
+        state=pods.state(pod),
+        restarts=pods.container(pod).get("restartCount", 0),
+        started_at=parse_datetime(pod["status"].get("startTime") or pod["metadata"]["creationTimestamp"]),
+        reason="" if pods.is_ready(pod) else reason,
+    )
