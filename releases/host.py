@@ -1,0 +1,135 @@
+"""The threads that carry rollouts: a worker process carries many at once, and hands all over when it must stop."""
+
+import logging
+import threading
+
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone
+
+from releases import logs, queues
+from releases.clients.cluster import connect
+from releases.clients.mirror import Mirror
+from releases.errors import ClusterUnavailable, IllegalTransition, Stale
+from releases.models import Rollout
+from releases.pipeline import manifests, rollout as procedure
+from releases.pipeline.ground import Ground, HandOver
+
+logger = logging.getLogger(__name__)
+
+
+class Host:
+    """One per worker process."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.lock = threading.Lock()
+        self.threads: dict[int, threading.Thread] = {}
+        self.carried: dict[int, Rollout] = {}
+        self.mirror: Mirror | None = None
+        self.heart: threading.Thread | None = None
+
+    def take(self, rollout_id: int, epoch: int) -> None:
+        """Carry it in a thread of its own, if nobody else does and we are not about to stop."""
+        if self.stop.is_set():
+            return  # the reaper finds it
+        taken = Rollout.take(rollout_id, epoch)
+        if taken is None:
+            return
+        thread = threading.Thread(target=self._run, args=(taken,), name=f"rollout-{rollout_id}", daemon=True)
+        with self.lock:
+            self.carried[rollout_id] = taken
+            self.threads[rollout_id] = thread
+            if self.heart is None:
+                self.heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+                self.heart.start()
+        thread.start()
+
+    def hand_over(self, timeout: float) -> None:
+        """Stop carrying; each rollout is enqueued anew for another worker."""
+        self.stop.set()
+        with self.lock:
+            threads = list(self.threads.values())
+        for thread in threads:
+            thread.join(timeout)
+
+    # --- One rollout ------------------------------------------------------------------------------------------------
+
+    def _run(self, rollout: Rollout) -> None:
+        try:
+            self._carry(rollout)
+        except HandOver:
+            self._enqueue_anew(rollout)
+        except (Stale, IllegalTransition) as error:
+            logger.info("%s: %s", rollout, error.message)
+        except Exception:
+            logger.exception("%s was dropped and waits for the reaper", rollout)
+        finally:
+            with self.lock:
+                self.carried.pop(rollout.pk, None)
+                self.threads.pop(rollout.pk, None)
+            connections.close_all()
+
+    def _carry(self, rollout: Rollout) -> None:
+        while True:
+            try:
+                mirror = self._mirror()
+                break
+            except ClusterUnavailable as error:
+                logger.warning("%s waits for the cluster: %s", rollout, error.message)
+                if self.stop.wait(1):
+                    raise HandOver from error
+        with mirror.following(rollout.app.namespace) as woken:
+            procedure.carry(Ground(rollout, mirror.cluster, mirror, self.stop, woken))
+
+    def _enqueue_anew(self, rollout: Rollout) -> None:
+        try:
+            if rollout.renew():
+                queues.enqueue_rollout(rollout)
+        except Exception as error:
+            logger.warning("%s could not be handed over and waits for the reaper: %s", rollout, error)
+
+    # --- For all of them --------------------------------------------------------------------------------------------
+
+    def _mirror(self) -> Mirror:
+        """The mirror of the cluster as its kubeconfig says now."""
+        cluster = connect(settings.DEPLOYER_KUBECONFIG)
+        with self.lock:
+            if self.mirror is None or self.mirror.cluster is not cluster:
+                if self.mirror is not None:
+                    self.mirror.stop()
+                self.mirror = Mirror(cluster, labels=manifests.OURS, prefix="deployer-")
+                self.mirror.start()
+            return self.mirror
+
+    def warm_up(self) -> None:
+        """Begin to watch before the first rollout needs it."""
+        try:
+            self._mirror()
+        except ClusterUnavailable as error:
+            logger.info("the cluster is not there yet: %s", error.message)
+
+    def _beat(self) -> None:
+        """A rollout whose heart stops is taken over; so this must go on whatever happens to a single beat."""
+        while not self.stop.wait(settings.HEARTBEAT_SECONDS):
+            with self.lock:
+                carried = list(self.carried.values())
+            for rollout in carried:
+                try:
+                    here = Rollout.objects.filter(pk=rollout.pk, epoch=rollout.epoch)
+                    here.update(heartbeat=timezone.now())
+                except Exception as error:
+                    logger.warning("the heartbeat of %s was missed: %s", rollout, error)
+            connections.close_all()
+
+
+host = Host()
+
+
+def take(rollout_id: int, epoch: int) -> None:
+    host.take(rollout_id, epoch)
+
+
+def stop(timeout: float = 5) -> None:
+    host.hand_over(timeout)
+    logs.flush()
