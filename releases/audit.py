@@ -1,7 +1,7 @@
 """Write down who did what. Called inside the transaction of the deed, so that neither is there without the other."""
 
 from releases.models import App, AuditEntry
-from releases.policy import Actor
+from releases.models.actor import Actor
 
 
 def record(action: str, *, by: Actor, app: App | None = None, subject: str = "", **detail: object) -> None:

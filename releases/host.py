@@ -12,7 +12,8 @@ from releases.clients.cluster import connect
 from releases.clients.mirror import Mirror
 from releases.errors import ClusterUnavailable, IllegalTransition, Stale
 from releases.models import Rollout
-from releases.pipeline import manifests, rollout as procedure
+from releases.pipeline import manifests
+from releases.pipeline import rollout as procedure
 from releases.pipeline.ground import Ground, HandOver
 
 logger = logging.getLogger(__name__)

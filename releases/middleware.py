@@ -21,4 +21,4 @@ class ActorMiddleware:
 
 def _actor(request: HttpRequest) -> policy.Actor:
     user = request.user
-    return policy.actor_for(user) if user.is_authenticated else policy.NOBODY  # type: ignore[arg-type]
+    return policy.actor_for(user) if user.is_authenticated else policy.NOBODY

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from releases.errors import NotAllowed
 from releases.models import App, Person, Release
+from releases.models.actor import Actor as Actor
 from releases.models.lifecycle import Authored
 
 VIEWER, DEPLOYER, ADMINISTRATOR = Person.VIEWER, Person.DEPLOYER, Person.ADMINISTRATOR
@@ -26,22 +27,6 @@ ACTIONS = {
     "reveal_env": DEPLOYER,
     "scale": DEPLOYER,
 }
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who acts: a person (through the browser or a token), a push, or the system.
-
-    `label` is how the history names them; `role` is None for nobody that we know.
-    """
-
-    label: str
-    role: str | None
-    person: Person | None = None
-
-    def columns(self) -> dict[str, object]:
-        """The columns of an `Authored` row made by this actor."""
-        return {"by": self.person, "by_label": self.label}
 
 
 SYSTEM = Actor(label="system", role=ADMINISTRATOR)

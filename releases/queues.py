@@ -7,6 +7,7 @@ from django.db import transaction
 from rq import Worker
 
 from releases.models import Build, Rollout
+from releases.models.lifecycle import Lifecycle
 
 logger = logging.getLogger(__name__)
 REAPER_KEY = "deployer:reaper"
@@ -20,7 +21,7 @@ def enqueue_rollout(rollout: Rollout) -> None:
     _enqueue("rollouts", "releases.jobs.run_rollout", rollout)
 
 
-def job_id(row: Build | Rollout) -> str:
+def job_id(row: Lifecycle) -> str:
     """One per epoch: a job of an earlier epoch finds that it is late."""
     kind = "build" if isinstance(row, Build) else "rollout"
     return f"{kind}-{row.pk}-{row.epoch}"

@@ -30,13 +30,18 @@ def create_app(name: str, *, by: Actor) -> App:
 
 
 def delete_app(app: App, *, by: Actor) -> None:
-    """Everything of it: what runs, its volumes, its history. Raises NotAllowed, ClusterUnavailable (nothing is lost)."""
+    """Everything of it: what runs, its volumes, its history.
+
+    Raises NotAllowed, and ClusterUnavailable: then nothing is lost.
+    """
     policy.require("delete_app", by=by, app=app)
     operate.remove(app)
     with transaction.atomic():
         app = App.objects.select_for_update().get(pk=app.pk)
         policy.require("delete_app", by=by, app=app)
-        owners = [build.owner for build in app.builds.only("id")] + [rollout.owner for rollout in app.rollouts.only("id")]
+        owners = [build.owner for build in app.builds.only("id")] + [
+            rollout.owner for rollout in app.rollouts.only("id")
+        ]
         for start in range(0, len(owners), 500):
             LogLine.objects.filter(owner__in=owners[start : start + 500]).delete()
         audit.record("delete_app", by=by, app=app, subject=app.name)

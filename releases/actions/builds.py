@@ -1,7 +1,6 @@
 """Builds: from an upload to a release, and to its promotion where that was asked for."""
 
 import logging
-import shutil
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +16,7 @@ from releases.pipeline.build import Result, upload_of
 from releases.policy import Actor
 
 logger = logging.getLogger(__name__)
+CHUNK = 1024**2
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -92,7 +92,11 @@ def finish_build(build: Build, result: Result) -> Release:
         lines += [logs.Line("system/deployer", f"Not promoted: {reason}") for reason in refused]
         logs.append(build, lines)
         build.transition(
-            "succeeded", manifest=result.manifest, images=result.images, refusals=refused, reason=f"Release {release.pk}."
+            "succeeded",
+            manifest=result.manifest,
+            images=result.images,
+            refusals=refused,
+            reason=f"Release {release.pk}.",
         )
     return release
 
@@ -114,19 +118,8 @@ def _store(source: BinaryIO, path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("wb") as target:
         target.write(start)
-        shutil.copyfileobj(_Limited(source, settings.UPLOAD_MAX_BYTES), target, 1024**2)
+        while data := source.read(CHUNK):
+            target.write(data)
+            if target.tell() > settings.UPLOAD_MAX_BYTES:
+                raise Invalid(f"The source is larger than {settings.UPLOAD_MAX_BYTES // 1024**2} MiB.")
         return target.tell()
-
-
-class _Limited:
-    """A reader that gives at most `limit` bytes and refuses more."""
-
-    def __init__(self, source: BinaryIO, limit: int) -> None:
-        self.source, self.left, self.limit = source, limit, limit
-
-    def read(self, size: int) -> bytes:
-        data = self.source.read(size)
-        self.left -= len(data)
-        if self.left < 0:
-            raise Invalid(f"The source is larger than {self.limit // 1024**2} MiB.")
-        return data

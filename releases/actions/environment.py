@@ -102,7 +102,9 @@ def _check(set: dict[str, str], unset: list[str]) -> None:
         raise Invalid("No variable was named.")
     for name in [*set, *unset]:
         if not NAME.match(name):
-            raise Invalid(f"“{name[:60]}” can't be a variable's name: letters, digits and _, not beginning with a digit.")
+            raise Invalid(
+                f"“{name[:60]}” can't be a variable's name: letters, digits and _, not beginning with a digit."
+            )
         if name == "PORT":
             raise Invalid("PORT is set by Deployer, to the service's port in the manifest.")
     both = sorted({*set} & {*unset})

@@ -1,5 +1,7 @@
 """Is everything there that Deployer itself needs?"""
 
+from collections.abc import Callable
+
 import django_rq
 from django.conf import settings
 from django.db import connection
@@ -14,7 +16,7 @@ def readiness() -> dict[str, str]:
     return {part: _problem(check) for part, check in checks.items()}
 
 
-def _problem(check) -> str:
+def _problem(check: Callable[[], str | None]) -> str:
     try:
         return check() or ""
     except Exception as error:

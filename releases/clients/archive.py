@@ -4,7 +4,6 @@ import gzip
 import tarfile
 import zlib
 from pathlib import Path
-from typing import IO
 
 from releases.errors import BuildFailed
 
@@ -15,7 +14,7 @@ READ_MAX = 4 * 1024**2
 class _Bounded:
     """The decompressed stream, with a limit on each read and on the whole."""
 
-    def __init__(self, source: IO[bytes], limit: int) -> None:
+    def __init__(self, source: gzip.GzipFile, limit: int) -> None:
         self.source, self.limit = source, limit
 
     def read(self, size: int = -1) -> bytes:

@@ -77,7 +77,10 @@ class Cluster:
         return self._json("POST", self._path(obj["kind"], obj["metadata"].get("namespace")), body=obj)
 
     def apply(self, obj: Object, *, manager: str, force: bool = False, dry_run: bool = False) -> Object:
-        """Server-side apply. With `metadata.resourceVersion` only onto that version, else Conflict. Raises FieldConflict."""
+        """Server-side apply; with `metadata.resourceVersion` only onto that version, else Conflict.
+
+        Raises FieldConflict when another manager owns a field of it.
+        """
         query = {"fieldManager": manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         path = self._path(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"])
         return self._json("PATCH", path, query=query, body=obj, content_type="application/apply-patch+yaml")
@@ -140,7 +143,12 @@ class Cluster:
 
     def log(self, namespace: str, pod: str, *, container: str, tail: int, previous: bool, seconds: float) -> list[str]:
         """The last `tail` lines of a container, within `seconds`."""
-        query = {"container": container, "tailLines": str(tail), "limitBytes": "65536", "previous": str(previous).lower()}
+        query = {
+            "container": container,
+            "tailLines": str(tail),
+            "limitBytes": "65536",
+            "previous": str(previous).lower(),
+        }
         timeout = urllib3.Timeout(connect=seconds, read=seconds)
         response = self._open("GET", self._path("Pod", namespace, pod) + "/log", query=query, timeout=timeout)
         try:

@@ -93,7 +93,7 @@ def _digest(context: Path, config: dict) -> str:
             path = Path(folder) / name
             tree.update(b"\0" + os.fsencode(path.relative_to(context)) + b"\0")
             if path.is_symlink():
-                tree.update(b"link " + os.fsencode(os.readlink(path)))
+                tree.update(b"link " + os.fsencode(path.readlink()))
             else:
                 tree.update(b"run " if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else b"file ")
                 with path.open("rb") as content:

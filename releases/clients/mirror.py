@@ -75,7 +75,9 @@ class Mirror:
         """Raises ClusterUnavailable while a kind has never been listed, or its watch can't be had again."""
         for kind, event in self.listed.items():
             if not event.wait(5):
-                raise self.problems.get(kind) or ClusterUnavailable(f"The cluster has not listed its {kind} objects yet.")
+                raise self.problems.get(kind) or ClusterUnavailable(
+                    f"The cluster has not listed its {kind} objects yet."
+                )
         with self.lock:
             problem = next(iter(self.problems.values()), None)
             if problem:

@@ -1,4 +1,7 @@
-"""Tell followers that there is something new. A nudge carries no data: a repeated one is harmless, a lost one made good."""
+"""Tell followers that there is something new.
+
+A nudge carries no data: a repeated one is harmless, a lost one is made good.
+"""
 
 import asyncio
 import logging

@@ -3,6 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
@@ -42,7 +44,7 @@ class _Tail:
             if joined:
                 await layer.group_discard(topic(self.owner), channel)
 
-    async def _join(self, layer, channel: str) -> bool:
+    async def _join(self, layer: Any, channel: str) -> bool:
         """Redis may be away: then we look every two seconds instead."""
         try:
             await layer.group_add(topic(self.owner), channel)
@@ -50,14 +52,12 @@ class _Tail:
         except Exception:  # whatever the layer's client raises: we look by ourselves meanwhile
             return False
 
-    async def _nudged(self, layer, channel: str | None) -> None:
+    async def _nudged(self, layer: Any, channel: str | None) -> None:
         if channel is None:
             await asyncio.sleep(LOOK_ANYWAY_SECONDS)
             return
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(layer.receive(channel), LOOK_ANYWAY_SECONDS)
-        except asyncio.TimeoutError:
-            pass
 
     async def _read(self) -> None:
         """The status first: what is finished by then has all its lines stored."""
@@ -123,10 +123,8 @@ async def _wait(tail: _Tail, number: int) -> list[LogLine]:
         tail.task.result()  # a tail that broke takes its followers with it: they connect again
     async with tail.grown:
         if tail.last <= number and not tail.finished:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(tail.grown.wait(), LOOK_ANYWAY_SECONDS * 2)
-            except asyncio.TimeoutError:
-                pass
     return []
 
 
@@ -137,8 +135,6 @@ def _look(owner: str, number: int) -> tuple[bool, list[LogLine]]:
 
 def _is_finished(owner: str) -> bool:
     """Also true of an owner that is gone."""
-    if owner.startswith("rollout-"):
-        statuses, pk = Rollout, owner.removeprefix("rollout-")
-    else:
-        statuses, pk = Build, owner
-    return not statuses.objects.filter(pk=pk, status__in=statuses.unfinished_statuses()).exists()
+    model: type[Build] | type[Rollout] = Rollout if owner.startswith("rollout-") else Build
+    unfinished = model.objects.filter(status__in=model.unfinished_statuses())
+    return not unfinished.filter(pk=owner.removeprefix("rollout-")).exists()

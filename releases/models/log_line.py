@@ -9,7 +9,8 @@ class LogLine(models.Model):
     time = models.DateTimeField()
     stream = models.CharField(max_length=300)
     message = models.TextField()
-    source_key = models.CharField(max_length=100, null=True, help_text="what it reports: the same is not logged twice")
+    # Null, not "": lines that report nothing repeatable must not clash in the constraint.
+    source_key = models.CharField(max_length=100, null=True, help_text="what it reports, told once")  # noqa: DJ001
 
     class Meta:
         constraints = [

@@ -1,6 +1,6 @@
 """People who sign in, and what each may do in general; `policy` says what that means for an action."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
@@ -27,11 +27,11 @@ class Person(AbstractUser):
     role = models.CharField(max_length=20, choices=ROLES, default=VIEWER)
 
     # Both follow from the role alone; two sources for one right would come apart.
-    is_staff = property(lambda self: self.role in (Person.DEPLOYER, Person.ADMINISTRATOR))  # type: ignore[assignment]
-    is_superuser = property(lambda self: self.role == Person.ADMINISTRATOR)  # type: ignore[assignment]
+    is_staff = property(lambda self: self.role in (Person.DEPLOYER, Person.ADMINISTRATOR))
+    is_superuser = property(lambda self: self.role == Person.ADMINISTRATOR)
 
     objects = PersonManager()  # type: ignore[assignment, misc]
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         verbose_name_plural = "people"

@@ -39,7 +39,9 @@ class Rollout(Lifecycle):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["app", "number"], name="rollout_number_per_app"),
-            models.UniqueConstraint(fields=["app"], condition=Q(status__in=UNFINISHED), name="one_unfinished_rollout_per_app"),
+            models.UniqueConstraint(
+                fields=["app"], condition=Q(status__in=UNFINISHED), name="one_unfinished_rollout_per_app"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -66,7 +66,7 @@ def _environment(value: Any) -> Any:
     return {name: default if equals else None for name, equals, default in pairs}
 
 
-def _section(key: str):
+def _section(key: str) -> BeforeValidator:
     """A short form: the value of `key` alone in place of the whole section."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
@@ -177,7 +177,9 @@ class Manifest(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> "Manifest":
         if self.release:
-            self.release.service = self.release.service or ("web" if "web" in self.services else next(iter(self.services)))
+            self.release.service = self.release.service or (
+                "web" if "web" in self.services else next(iter(self.services))
+            )
             if self.release.service not in self.services:
                 raise ValueError(f"release.service names {self.release.service}, which is not among the services")
         return self
@@ -233,7 +235,7 @@ def _plain(document: Any) -> Any:
 
 def _fault(details: dict, document: Any) -> str:
     """One pydantic error in words: `deployer.yml line 4: services.web.prot is not a key here; did you mean port?`"""
-    path = [part for part in details["loc"]]
+    path = list(details["loc"])
     known, line = _walk(document, path)
     key = ".".join(str(part) for part in known) or "the file"
     where = f"{FILE} line {line}: "
@@ -279,12 +281,12 @@ def _known_names(path: list) -> list[str]:
     }
     if not path:
         return list(Manifest.model_fields)
+    outer: dict[str, type[Section]] = {"release": ReleaseCommand, "deployment": Deployment}
+    section: type[Section] | None = outer.get(str(path[0]))
     if path[0] == "services":
         if len(path) == 2:
             return list(Service.model_fields)
         section = ServiceDeployment if path[2] == "deployment" else sections.get(str(path[2]))
-    else:
-        section = {"release": ReleaseCommand, "deployment": Deployment}.get(str(path[0]))
     return list(section.model_fields) if section else []
 
 

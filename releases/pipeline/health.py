@@ -24,9 +24,12 @@ PULL_FINAL = re.compile(
     re.IGNORECASE,
 )
 PULL_MAY_HEAL = re.compile(
-    r"dial tcp|no such host|tls:|x509|connection refused|i/o timeout|timeout|toomanyrequests|429|50[0-9]|EOF", re.IGNORECASE
+    r"dial tcp|no such host|tls:|x509|connection refused|i/o timeout|timeout|toomanyrequests|429|50[0-9]|EOF",
+    re.IGNORECASE,
 )
-CONFIG_FINAL = re.compile(r'(secret|configmap) "[^"]*" not found|couldn\'t find key|references non-existent', re.IGNORECASE)
+CONFIG_FINAL = re.compile(
+    r'(secret|configmap) "[^"]*" not found|couldn\'t find key|references non-existent', re.IGNORECASE
+)
 START_FINAL = re.compile(
     r"no such file|not found in \$?PATH|permission denied|exec format|is a directory|not a directory", re.IGNORECASE
 )
@@ -66,7 +69,7 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`status`: progressing, complete or failed. With failed: cause, a sentence, a hint, and the process it is about."""
+    """`status`: progressing, complete or failed; if failed, with cause, a sentence, a hint, and the process."""
 
     status: str
     cause: str = ""
@@ -114,9 +117,7 @@ def new_processes(service: ServiceState) -> list[Object]:
     current = current_replica_set(service)
     if current is None:
         return []
-    return [
-        pod for pod in service.pods if not processes.is_going(pod) and _owner(pod) == current["metadata"]["uid"]
-    ]
+    return [pod for pod in service.pods if not processes.is_going(pod) and _owner(pod) == current["metadata"]["uid"]]
 
 
 def current_replica_set(service: ServiceState) -> Object | None:
@@ -207,7 +208,12 @@ def _ailments(service: ServiceState, now: datetime) -> Verdict | None:
         if waited < patience(service, ailment):
             continue
         # One node's trouble is not the release's, where others run it well.
-        if ailment.family in ("pull", "start") and available_new(service) and len(found) < 2 and waited < PATIENCE_SECONDS:
+        if (
+            ailment.family in ("pull", "start")
+            and available_new(service)
+            and len(found) < 2
+            and waited < PATIENCE_SECONDS
+        ):
             continue
         return Verdict(
             "failed",

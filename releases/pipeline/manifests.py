@@ -58,7 +58,11 @@ def release_job(release: Release, *, number: int, installation: str, epoch: str)
     pod = _pod(release, service)
     container = pod["spec"]["containers"][0]
     pod["spec"]["containers"] = [
-        {key: value for key, value in container.items() if key not in ("ports", "readinessProbe", "livenessProbe", "lifecycle")}
+        {
+            key: value
+            for key, value in container.items()
+            if key not in ("ports", "readinessProbe", "livenessProbe", "lifecycle")
+        }
         | {"command": command["command"]}
     ]
     pod["spec"]["restartPolicy"] = "Never"

@@ -18,7 +18,7 @@ SIGNALS = {1: "SIGHUP", 2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 
 
 @dataclass(frozen=True)
 class Ailment:
-    """What keeps a container from running. `family`: pull, config or start; `reason` and `message` the cluster's own."""
+    """What keeps a container from running. `family`: pull, config or start; the rest is the cluster's own."""
 
     family: str
     reason: str

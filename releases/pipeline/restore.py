@@ -77,12 +77,14 @@ def fail(ground: Ground, why: str) -> None:
 def _target(rollout: Rollout) -> Rollout | None:
     """The rollout whose release was active when this one began."""
     return (
-        Rollout.objects.filter(app=rollout.app, status="succeeded", number__lt=rollout.number).order_by("-number").first()
+        Rollout.objects.filter(app=rollout.app, status="succeeded", number__lt=rollout.number)
+        .order_by("-number")
+        .first()
     )
 
 
 def _remove_surplus(ground: Ground, objects: list[Object], target: Rollout | None) -> None:
-    """Nobody looks at Secrets here: the failed release's pods may still be starting from theirs; the next prune does."""
+    """Secrets stay for the prune at the end: pods of the failed release may still be starting from theirs."""
     for live in ground.writer.surplus(objects, kept_secrets=set()):
         if live["kind"] != "Secret" or target is None:
             ground.writer.delete(live)

@@ -1,7 +1,7 @@
 """A rollout from queued to its end, as prose. Each step can be begun again by another worker at any point."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import OperationalError, transaction
@@ -75,7 +75,7 @@ def prepare(ground: Ground) -> None:
             "releasing" if has_command else "rolling",
             objects_applied=objects,
             baseline=_inherited_baseline(rollout) or _baseline(ground, objects),
-            progress={"services": {name: waiting for name in rollout.release.manifest["services"]}},
+            progress={"services": dict.fromkeys(rollout.release.manifest["services"], waiting)},
         )
     logs.pages_changed(rollout.app_id)
 
@@ -178,7 +178,7 @@ def _show(ground: Ground, progress: Object, squares: list[Object]) -> None:
         ground.remember(progress=progress, squares=squares)
 
 
-def _verified(ground: Ground, now) -> Verdict | None:
+def _verified(ground: Ground, now: datetime) -> Verdict | None:
     """None once a service with a liveness check has been watched long enough after completion."""
     rollout = ground.rollout
     checks = [service["liveness"] for service in rollout.release.manifest["services"].values() if service["liveness"]]
