@@ -1,0 +1,1 @@
+"""Controllers: each compares what is asked for with what is there, and takes the next step."""

@@ -1,0 +1,128 @@
+"""Everything that acts on the objects: the controllers, the kubelet and the door, on the API's event loop."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from localcluster import errors, events, kubelet, pods
+from localcluster.container import Settings
+from localcluster.controllers.deployment import DeploymentController
+from localcluster.controllers.endpoints import EndpointsController
+from localcluster.controllers.garbage import GarbageCollector
+from localcluster.controllers.job import JobController
+from localcluster.controllers.loop import Controller
+from localcluster.controllers.namespace import NamespaceController
+from localcluster.controllers.replicaset import ReplicaSetController
+from localcluster.controllers.scheduler import Scheduler
+from localcluster.door import Door
+from localcluster.routes import Routes
+from localcluster.store import Store
+
+EXPIRY_INTERVAL = 60.0
+
+CONTROLLERS: tuple[type[Controller], ...] = (
+    DeploymentController,
+    ReplicaSetController,
+    Scheduler,
+    JobController,
+    EndpointsController,
+    GarbageCollector,
+    NamespaceController,
+)
+
+
+class Machinery:
+    """Starts and stops them. `lifeline` is the read end of a pipe that a supervisor holds; without it, we hold one."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        home: Path,
+        images: Path,
+        door_port: int,
+        lifeline: int | None = None,
+        restart_backoff: float = 10.0,
+    ) -> None:
+        self.store = store
+        # The write end of a pipe of our own closes when we end, however that happens.
+        descriptor = os.pipe()[0] if lifeline is None else lifeline
+        settings = Settings(images, descriptor, restart_backoff)
+        self.controllers = [controller(store) for controller in CONTROLLERS]
+        self.kubelet = kubelet.Kubelet(store, home, settings, lambda port: self.door.drained(port))
+        self.door = Door(Routes(store, self.kubelet.port_of), door_port)
+        self._subscriptions: list[Callable[[], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Opens the door, then sets everything to work. Raises OSError when the door's port is in use."""
+        await self.door.start()
+        # The garbage collector must know all owners before anything changes.
+        for controller in self.controllers:
+            self._subscriptions.append(self.store.subscribe(controller.observe))
+        self._subscriptions.append(self.store.subscribe(self.kubelet.observe))
+        await self.kubelet.start()
+        runs = [controller.run() for controller in self.controllers]
+        self._tasks = [asyncio.create_task(run) for run in [*runs, self._expire_events()]]
+
+    async def stop(self) -> None:
+        """Stops acting at once; the processes of the pods go on."""
+        for unsubscribe in self._subscriptions:
+            unsubscribe()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.kubelet.stop()
+        await self.door.stop()
+
+    async def _expire_events(self) -> None:
+        while True:
+            events.expire(self.store)
+            await asyncio.sleep(EXPIRY_INTERVAL)
+
+    def read_log(self, namespace: str, pod: str, container: str | None = None, *, previous: bool = False) -> Path:
+        """The log file of a container's present or previous run; what was cut off it is beside it as `<name>.1`.
+
+        container may be left out when there is only one. Raises StatusError as the API server words it (errors.jsonl).
+        """
+        found = self.store.get("Pod", namespace, pod)
+        name = _container_name(found, container)
+        state = kubelet.state_of(found, name)
+        folder = self.kubelet.folder_of(found["metadata"]["uid"]).container(name)
+        number = state.restart_count if state else 0
+        if previous:
+            path = folder.run(number - 1).log
+            if number == 0 or not path.exists():
+                raise errors.BadRequest(f'previous terminated container "{name}" in pod "{pod}" not found')
+            return path
+        path = folder.run(number).log
+        if path.exists():
+            return path
+        older = folder.run(number - 1).log
+        if number and older.exists():
+            return older
+        raise errors.BadRequest(f'container "{name}" in pod "{pod}" is waiting to start: {_waiting_reason(state)}')
+
+
+def _container_name(pod: pods.Object, container: str | None) -> str:
+    names = [spec["name"] for spec in pod["spec"]["containers"]]
+    name = pod["metadata"]["name"]
+    if container is not None and container in names:
+        return container
+    if container:
+        raise errors.BadRequest(f"container {container} is not valid for pod {name}")
+    if len(names) > 1:
+        choice = " ".join(names)
+        raise errors.BadRequest(f"a container name must be specified for pod {name}, choose one of: [{choice}]")
+    return str(names[0])
+
+
+def _waiting_reason(state: pods.ContainerState | None) -> str:
+    reason = str(((state.state if state else {}).get("waiting") or {}).get("reason") or "ContainerCreating")
+    return {
+        "ErrImagePull": "image can't be pulled",
+        "ImagePullBackOff": "trying and failing to pull image",
+        "InvalidImageName": "image name is invalid",
+        "ErrImageNeverPull": "image isn't present with pull policy of Never",
+    }.get(reason, reason)
