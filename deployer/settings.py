@@ -11,12 +11,16 @@ TESTING = "pytest" in sys.modules
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY", default="only-for-tests" if TESTING else "")
 # Fernet keys for values at rest: the first encrypts, all decrypt.
-ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=["dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="] if TESTING else [])
+ENCRYPTION_KEYS = env.list(
+    "ENCRYPTION_KEYS", default=["dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="] if TESTING else []
+)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 DEPLOYER_URL = env("DEPLOYER_URL", default="http://127.0.0.1:8000")
-DEPLOYER_APP_URL = env("DEPLOYER_APP_URL", default="")  # how the local cluster's door is reached: http://{app}.localhost:8001
+DEPLOYER_APP_URL = env(
+    "DEPLOYER_APP_URL", default=""
+)  # how the local cluster's door is reached: http://{app}.localhost:8001
 DEPLOYER_KUBECONFIG = env("DEPLOYER_KUBECONFIG", default=str(HOME / "kubeconfig"))
 DEPLOYER_IMAGES = env("DEPLOYER_IMAGES", default=str(HOME / "images"))
 DEPLOYER_UPLOADS = env("DEPLOYER_UPLOADS", default=str(HOME / "uploads"))
@@ -28,7 +32,7 @@ SOURCE_MAX_FILES = env.int("SOURCE_MAX_FILES", default=100_000)
 BUILD_DEADLINE = env.int("BUILD_DEADLINE", default=1800)
 
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=1.0)
-HEARTBEAT_OLD_SECONDS = env.float("HEARTBEAT_OLD_SECONDS", default=6.0)
+HEARTBEAT_OLD_SECONDS = env.float("HEARTBEAT_OLD_SECONDS", default=8.0)
 QUEUED_WITHOUT_JOB_SECONDS = env.float("QUEUED_WITHOUT_JOB_SECONDS", default=5.0)
 REAPER_SECONDS = env.float("REAPER_SECONDS", default=1.0)
 

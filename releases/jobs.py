@@ -13,7 +13,7 @@ from django.utils import timezone
 from releases import actions, host, logs, queues
 from releases.errors import BuildFailed, IllegalTransition, Stale
 from releases.models import Build, Rollout
-from releases.pipeline.build import Cancelled, make, upload_of
+from releases.pipeline.build import Cancelled, discard, make
 
 logger = logging.getLogger(__name__)
 RESTARTS = 1  # a build begins again once after its worker died; what kills two workers kills a third
@@ -41,7 +41,7 @@ def run_build(build_id: str, epoch: int) -> None:
         stopped.set()
         heart.join(5)
         if build.is_finished:
-            upload_of(build).unlink(missing_ok=True)
+            discard(build)
         logs.pages_changed(build.app_id)
         logs.flush()
         connections.close_all()
@@ -134,7 +134,7 @@ def _fail_build(build: Build, reason: str) -> None:
     try:
         if build.renew():
             _end_build(build, "failed", reason)
-            upload_of(build).unlink(missing_ok=True)
+            discard(build)
             logs.pages_changed(build.app_id)
     except (Stale, IllegalTransition) as error:
         logger.info("%s: %s", build, error.message)

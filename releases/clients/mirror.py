@@ -88,6 +88,21 @@ class Mirror:
             }
         return View(**found)
 
+    def reread(self, namespace: str) -> None:
+        """Ask the cluster itself, after a long silence: a stream may be open and dead. Raises ClusterUnavailable."""
+        for kind in FIELDS:
+            items, _ = self.cluster.list_all(kind, namespace, labels=self._labels(kind))
+            listed = {_key(item): {**item, "kind": kind} for item in items}
+            with self.lock:
+                known = {key: obj for key, obj in self.objects[kind].items() if key[0] == namespace}
+                news = {key for key, obj in listed.items() if key not in known or _version(obj) > _version(known[key])}
+                gone = known.keys() - listed.keys()
+                for key in gone:
+                    del self.objects[kind][key]
+                self.objects[kind].update({key: listed[key] for key in news})
+                if news or gone:
+                    self._wake({namespace})
+
     # --- One kind, for ever -----------------------------------------------------------------------------------------
 
     def _run(self, kind: str) -> None:
@@ -151,6 +166,12 @@ class Mirror:
 
     def _is_ours(self, kind: str, obj: Object) -> bool:
         return kind != "Event" or obj["metadata"].get("namespace", "").startswith(self.prefix)
+
+
+def _version(obj: Object) -> int:
+    """Versions are numbers that rise, in every cluster that we know; one that is not counts as older."""
+    version = obj["metadata"].get("resourceVersion", "")
+    return int(version) if version.isdigit() else 0
 
 
 def _key(obj: Object) -> tuple[str, str]:

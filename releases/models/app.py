@@ -6,7 +6,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from releases.models.encrypted import EncryptedJSONField
-from releases.models.lifecycle import Authored
+from releases.models.lifecycle import ROLLOUT_UNFINISHED, Authored
 
 if TYPE_CHECKING:
     from releases.models.rollout import Rollout
@@ -39,9 +39,7 @@ class App(Authored):
 
     @property
     def unfinished_rollout(self) -> "Rollout | None":
-        from releases.models.rollout import Rollout
-
-        return Rollout.objects.filter(app=self, status__in=Rollout.unfinished_statuses()).first()
+        return self.rollouts.filter(status__in=ROLLOUT_UNFINISHED).first()
 
     @property
     def status(self) -> str:

@@ -35,6 +35,9 @@ ROLLOUT_MOVES: dict[str, set[str]] = {
     "superseded": set(),
 }
 
+# At most one of these per app: the database itself sees to it.
+ROLLOUT_UNFINISHED = [status for status, moves in ROLLOUT_MOVES.items() if moves]
+
 
 class Authored(models.Model):
     """Something that somebody made: a person, or what the label says when there is none (a push, the system)."""

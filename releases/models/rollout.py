@@ -5,10 +5,9 @@ from django.db.models import Q
 
 from releases.models.app import App
 from releases.models.encrypted import EncryptedJSONField
-from releases.models.lifecycle import ROLLOUT_MOVES, Lifecycle
+from releases.models.lifecycle import ROLLOUT_MOVES, ROLLOUT_UNFINISHED, Lifecycle
 from releases.models.release import Release
 
-UNFINISHED = [status for status, moves in ROLLOUT_MOVES.items() if moves]
 APP_STATUS = {"queued": "Pending", "releasing": "Pending", "rolling": "Updating", "paused": "Updating"}
 
 
@@ -40,7 +39,7 @@ class Rollout(Lifecycle):
         constraints = [
             models.UniqueConstraint(fields=["app", "number"], name="rollout_number_per_app"),
             models.UniqueConstraint(
-                fields=["app"], condition=Q(status__in=UNFINISHED), name="one_unfinished_rollout_per_app"
+                fields=["app"], condition=Q(status__in=ROLLOUT_UNFINISHED), name="one_unfinished_rollout_per_app"
             ),
         ]
 

@@ -37,6 +37,13 @@ def upload_of(build: Build) -> Path:
     return Path(settings.DEPLOYER_UPLOADS) / f"{build.pk}.tar.gz"
 
 
+def discard(build: Build) -> None:
+    """Nobody needs its source any more, nor what a worker that died left of it."""
+    upload_of(build).unlink(missing_ok=True)
+    for folder in _workplace().glob(f"{build.pk}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def make(build: Build) -> Result:
     """Unpack, read the manifest, make one image per distinct `build`. Raises BuildFailed, Cancelled, Stale."""
     log = BuildLog(build)

@@ -1,6 +1,7 @@
 """What every step of a rollout stands on: the rollout, the cluster, the pen, the log, and who may stop it."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,6 +20,7 @@ OURS = "system/deployer"
 ATOM = "system/k8s/atom/app"
 TROUBLE_WORTH_A_LINE = 1.0  # seconds that the cluster may be away before the log speaks of it
 RETRY_SECONDS = 1.0
+SILENCE_SECONDS = 5.0
 
 
 class HandOver(Exception):
@@ -42,6 +44,7 @@ class Ground:
     writer: Writer = field(init=False)
     away_since: datetime | None = None
     said_away: bool = False
+    heard_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         rollout = self.rollout
@@ -85,9 +88,16 @@ class Ground:
                 raise Aborted
 
     def wait(self, seconds: float) -> None:
-        """Until something happens in the cluster, or `seconds` have passed. Holds no database connection meanwhile."""
+        """Until something happens in the cluster, or `seconds` have passed. Holds no database connection meanwhile.
+
+        After a long silence the cluster itself is asked. Raises ClusterUnavailable.
+        """
         connections.close_all()
-        self.woken.wait(seconds)
+        if self.woken.wait(seconds):
+            self.heard_at = time.monotonic()
+        elif time.monotonic() - self.heard_at > SILENCE_SECONDS:
+            self.heard_at = time.monotonic()
+            self.mirror.reread(self.namespace)
         self.woken.clear()
 
     def cluster_is_away(self, error: ClusterUnavailable) -> None:
