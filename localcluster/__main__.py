@@ -12,10 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from localcluster import credentials, server, server_transport
+from localcluster import credentials
 from localcluster.bootstrap import bootstrap
 from localcluster.machinery import Machinery
-from localcluster.store import Store
+from localcluster.server import app as server
+from localcluster.server import transport as server_transport
+from localcluster.store.store import Store
 
 
 def main() -> int:

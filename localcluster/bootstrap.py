@@ -4,8 +4,8 @@ import os
 import platform
 
 from localcluster import clock
-from localcluster.discovery import VERSION
-from localcluster.store import Object, Store
+from localcluster.server.discovery import VERSION
+from localcluster.store.store import Object, Store
 
 NODE = "localcluster"
 

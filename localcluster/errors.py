@@ -4,7 +4,7 @@ Status Kind")."""
 from dataclasses import dataclass
 from typing import Any
 
-from localcluster.resources import KINDS, Kind
+from localcluster.store.resources import KINDS, Kind
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from localcluster import errors, events, kubelet, pods
-from localcluster.container import Settings
+from localcluster import errors
 from localcluster.controllers.deployment import DeploymentController
 from localcluster.controllers.endpoints import EndpointsController
 from localcluster.controllers.garbage import GarbageCollector
@@ -15,9 +14,12 @@ from localcluster.controllers.loop import Controller
 from localcluster.controllers.namespace import NamespaceController
 from localcluster.controllers.replicaset import ReplicaSetController
 from localcluster.controllers.scheduler import Scheduler
-from localcluster.door import Door
-from localcluster.routes import Routes
-from localcluster.store import Store
+from localcluster.door.door import Door
+from localcluster.door.routes import Routes
+from localcluster.kubelet import kubelet, pods
+from localcluster.kubelet.container import Settings
+from localcluster.store import events
+from localcluster.store.store import Store
 
 EXPIRY_INTERVAL = 60.0
 

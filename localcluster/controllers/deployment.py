@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from localcluster import pods
 from localcluster.controllers import conditions, owners, progress, revisions, rolling
 from localcluster.controllers.loop import Controller, Key, key_of
 from localcluster.controllers.sizes import Sizes, limits, numbers, size, strategy
 from localcluster.errors import AlreadyExists
-from localcluster.store import Store, copied
+from localcluster.kubelet import pods
+from localcluster.store.store import Store, copied
 
 Object = dict[str, Any]
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from localcluster import pods
 from localcluster.controllers import owners
 from localcluster.controllers.loop import Controller, Key, key_of
-from localcluster.selectors import Selector
-from localcluster.store import copied
+from localcluster.kubelet import pods
+from localcluster.store.selectors import Selector
+from localcluster.store.store import copied
 
 Object = dict[str, Any]
 

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from localcluster import pods
 from localcluster.controllers.loop import Controller, Key
 from localcluster.errors import NotFound
-from localcluster.resources import KINDS
-from localcluster.store import Store, copied
+from localcluster.kubelet import pods
+from localcluster.store.resources import KINDS
+from localcluster.store.store import Store, copied
 
 Object = dict[str, Any]
 Place = tuple[str, str, str]

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from localcluster import clock, events, pods
+from localcluster import clock
 from localcluster.controllers import conditions, owners
 from localcluster.controllers.loop import Controller, Key, key_of
 from localcluster.controllers.replicaset import pod_from
-from localcluster.store import copied
+from localcluster.kubelet import pods
+from localcluster.store import events
+from localcluster.store.store import copied
 
 Object = dict[str, Any]
 Verdict = tuple[str, str]

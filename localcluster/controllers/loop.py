@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from localcluster.errors import StatusError
-from localcluster.store import Store
+from localcluster.store.store import Store
 
 Object = dict[str, Any]
 Key = tuple[str, str]

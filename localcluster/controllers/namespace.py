@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from localcluster import pods
 from localcluster.controllers.loop import Controller, Key, key_of
 from localcluster.errors import NotFound
-from localcluster.resources import KINDS
-from localcluster.store import copied
+from localcluster.kubelet import pods
+from localcluster.store.resources import KINDS
+from localcluster.store.store import copied
 
 Object = dict[str, Any]
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from localcluster import clock, events, pods
+from localcluster import clock
 from localcluster.controllers import owners
 from localcluster.controllers.loop import Controller, Key, key_of
 from localcluster.errors import NotFound, StatusError
+from localcluster.kubelet import pods
+from localcluster.store import events
 
 Object = dict[str, Any]
 

@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from localcluster import clock, events, pods, quantity
+from localcluster import clock, quantity
 from localcluster.controllers.loop import Controller, Key, key_of
-from localcluster.store import copied
+from localcluster.kubelet import pods
+from localcluster.store import events
+from localcluster.store.store import copied
 
 Object = dict[str, Any]
 

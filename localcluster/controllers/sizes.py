@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from localcluster import events
 from localcluster.controllers import revisions, rolling
-from localcluster.store import Store, copied
+from localcluster.store import events
+from localcluster.store.store import Store, copied
 
 Object = dict[str, Any]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from localcluster.machinery import Machinery
-from localcluster.store import Store
+from localcluster.store.store import Store
 
 Object = dict[str, Any]
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from localcluster import fieldsets, patches
-from localcluster.apply import apply
 from localcluster.errors import StatusError
-from localcluster.schema import of_kind
+from localcluster.store import fieldsets, patches
+from localcluster.store.apply import apply
+from localcluster.store.schema import of_kind
 
 LABELS = {"app": "web"}
 

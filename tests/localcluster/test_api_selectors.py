@@ -3,7 +3,7 @@
 import pytest
 
 from localcluster.errors import BadRequest
-from localcluster.selectors import Selector, parse_fields
+from localcluster.store.selectors import Selector, parse_fields
 
 
 @pytest.mark.parametrize(

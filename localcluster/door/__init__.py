@@ -1,0 +1,1 @@
+"""The way in: requests by host name to ready processes."""

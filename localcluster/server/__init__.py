@@ -1,0 +1,1 @@
+"""The HTTP side: requests in, objects, streams and refusals out."""

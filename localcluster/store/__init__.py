@@ -1,0 +1,1 @@
+"""The objects: what they are, how they are checked, merged, kept and watched."""

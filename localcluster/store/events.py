@@ -1,0 +1,134 @@
+"""Events about objects, counted up as client-go's recorder does (client-go, tools/record)."""
+
+import logging
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from localcluster import clock
+from localcluster.errors import StatusError
+from localcluster.store.store import Object, Store, copied
+
+log = logging.getLogger(__name__)
+
+LIFETIME = timedelta(hours=1)
+NODE = "localcluster"
+
+
+def record(
+    store: Store,
+    involved: Object,
+    type_: str,
+    reason: str,
+    message: str,
+    component: str,
+    *,
+    field_path: str = "",
+) -> None:
+    """Makes an Event, or raises the count of the same one. type_ is `Normal` or `Warning`.
+
+    involved is the whole object; field_path names a part of it (`spec.containers{main}`). An Event that cannot be
+    stored
+    (its namespace is being deleted) is dropped.
+    """
+    reference = _reference(involved, field_path)
+    namespace = reference.get("namespace", "default")
+    try:
+        same = _same(store, namespace, reference, type_, reason, message, component)
+        if same:
+            store.update("Event", _counted_up(same))
+        else:
+            store.create("Event", _event(reference, namespace, type_, reason, message, component))
+    except StatusError as refusal:
+        log.debug("event %s not stored: %s", reason, refusal)
+
+
+def record_scheduled(store: Store, pod: Object, type_: str, reason: str, message: str, action: str) -> None:
+    """An Event of the scheduler: it comes by events.k8s.io, so it has an eventTime and neither count nor timestamps."""
+    reference = _reference(pod, "")
+    event = _event(reference, reference["namespace"], type_, reason, message, "default-scheduler")
+    for key in ("count", "firstTimestamp", "lastTimestamp"):
+        event.pop(key)
+    event |= {
+        "source": {},
+        "firstTimestamp": None,
+        "lastTimestamp": None,
+        "eventTime": clock.now_micro(),
+        "action": action,
+        "reportingInstance": f"default-scheduler-{NODE}",
+    }
+    try:
+        store.create("Event", event)
+    except StatusError as refusal:
+        log.debug("event %s not stored: %s", reason, refusal)
+
+
+def expire(store: Store) -> None:
+    """Removes the Events that are older than their lifetime of an hour."""
+    oldest = clock.stamp(datetime.now(UTC) - LIFETIME)
+    for event in store.list("Event"):
+        meta = event["metadata"]
+        if (event.get("lastTimestamp") or meta["creationTimestamp"]) < oldest:
+            store.delete("Event", meta["namespace"], meta["name"])
+
+
+def _reference(involved: Object, field_path: str) -> dict[str, Any]:
+    meta = involved["metadata"]
+    reference = {
+        "kind": involved["kind"],
+        "namespace": meta.get("namespace"),
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "apiVersion": involved["apiVersion"],
+        "resourceVersion": meta.get("resourceVersion"),
+        "fieldPath": field_path,
+    }
+    return {key: value for key, value in reference.items() if value}
+
+
+def _event(
+    reference: dict[str, Any], namespace: str, type_: str, reason: str, message: str, component: str
+) -> dict[str, Any]:
+    moment = clock.now()
+    of_kubelet = component == "kubelet"
+    return {
+        "metadata": {
+            "name": f"{reference['name']}.{time.time_ns() + secrets.randbelow(1000):016x}",
+            "namespace": namespace,
+        },
+        "involvedObject": reference,
+        "reason": reason,
+        "message": message,
+        "source": {"component": component, "host": NODE} if of_kubelet else {"component": component},
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
+        "count": 1,
+        "type": type_,
+        "eventTime": None,
+        "reportingComponent": component,
+        "reportingInstance": NODE if of_kubelet else "",
+    }
+
+
+def _same(
+    store: Store, namespace: str, reference: dict[str, Any], type_: str, reason: str, message: str, component: str
+) -> Object | None:
+    """The Event that says the same of the same object, whatever the object's resourceVersion was then."""
+    for event in store.list("Event", namespace):
+        about = event["involvedObject"]
+        if (
+            about.get("uid") == reference["uid"]
+            and (event["reason"], event["message"], event["type"]) == (reason, message, type_)
+            and about.get("fieldPath") == reference.get("fieldPath")
+            and event.get("source", {}).get("component") == component
+        ):
+            return event
+    return None
+
+
+def _counted_up(event: Object) -> Object:
+    again = copied(event)
+    again["count"] = event.get("count", 1) + 1
+    again["lastTimestamp"] = clock.now()
+    return again
