@@ -1,0 +1,1 @@
+"""What the `deployer` command does, a module for each noun."""

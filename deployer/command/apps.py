@@ -1,0 +1,101 @@
+"""`apps`: list, create, look, delete."""
+
+from typing import Annotated, Any
+
+import typer
+
+from deployer.command.failure import FAILED, Failure
+from deployer.command.options import AppOption, JsonOption, QuietOption, app_name, remember, segment, wants_json
+from deployer.command.output import ago, complain, facts, say, say_json, step, table
+from deployer.command.server import connect
+
+group = typer.Typer(help="Apps: list, create, look, delete.", rich_markup_mode=None)
+NameArgument = Annotated[str | None, typer.Argument(metavar="NAME")]
+
+
+@group.callback(invoke_without_command=True)
+def apps(
+    context: typer.Context, app: AppOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """List the apps."""
+    remember(context, app=app, json=as_json)
+    if context.invoked_subcommand is None:
+        _list(context, as_json, quiet)
+
+
+@group.command("list")
+def list_apps(context: typer.Context, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
+    """List the apps."""
+    _list(context, as_json, quiet)
+
+
+def _list(context: typer.Context, as_json: bool, quiet: bool) -> None:
+    found = connect().get("/apps")
+    if wants_json(context, as_json):
+        say_json(found)
+    elif quiet:
+        for app in found:
+            say(app["name"])
+    else:
+        rows = [[app["name"], app["status"], app["release"] or "", ago(app["created"])] for app in found]
+        say(table(["APP", "STATUS", "RELEASE", "CREATED"], rows))
+
+
+@group.command("create")
+def create(
+    context: typer.Context, name: NameArgument = None, app: AppOption = None, as_json: JsonOption = False
+) -> None:
+    """Create an app."""
+    # Sent as it is, so that the server says what is wrong with a name.
+    wanted = name or app or app_name(context, None)
+    server = connect()
+    if wants_json(context, as_json):
+        say_json(server.post("/apps", {"name": wanted}))
+        return
+    with step(f"Creating {wanted}"):
+        server.post("/apps", {"name": wanted})
+
+
+@group.command("info")
+def info(context: typer.Context, name: NameArgument = None, app: AppOption = None, as_json: JsonOption = False) -> None:
+    """Show one app."""
+    found = connect().get(f"/apps/{app_name(context, name or app)}")
+    if wants_json(context, as_json):
+        say_json(found)
+        return
+    rollout = found["rollout"]
+    running = f"{rollout['number']} ({rollout['release']}, {rollout['status'].replace('_', ' ')})" if rollout else ""
+    pairs = [
+        ("Name", found["name"]),
+        ("Status", found["status"]),
+        ("URL", " ".join(found["urls"])),
+        ("Release", found["release"] or ""),
+        ("Rollout", running),
+        ("Processes", _processes(found)),
+        ("Created", ago(found["created"])),
+        ("By", found["by"]),
+    ]
+    say(facts(pairs))
+
+
+@group.command("delete")
+def delete(
+    context: typer.Context,
+    name: NameArgument = None,
+    app: AppOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    """Delete an app: what runs, its volumes, its history."""
+    target = segment(name or app_name(context, app))
+    if not yes:
+        complain(f"This deletes {target}: what runs, its volumes, its history.")
+        if typer.prompt("Its name, to confirm", err=True) != target:
+            raise Failure("That is not its name: nothing was deleted.", status=FAILED)
+    with step(f"Deleting {target}"):
+        connect().delete(f"/apps/{target}", confirm=target)
+
+
+def _processes(found: dict[str, Any]) -> str:
+    if found["processes"] is None:
+        return f"not known: {found['cluster']}"
+    return ", ".join(f"{each['service']} {each['ready']}/{each['total']}" for each in found["processes"])

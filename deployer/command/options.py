@@ -1,0 +1,61 @@
+"""Options that many commands share, and where the app comes from when none is named."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deployer.command.failure import USAGE, Failure
+
+APP_FILE = ".deployer-app"
+SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
+
+AppOption = Annotated[
+    str | None,
+    typer.Option("--app", "-a", metavar="APP", help=f"The app; else DEPLOYER_APP, else the file {APP_FILE}."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is needed.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="At most so many.")]
+NoteOption = Annotated[str, typer.Option("--note", help="Why: kept with the rollout.")]
+
+
+def remember(context: typer.Context, **options: Any) -> None:
+    """Options given to a group (`deployer releases -a shop info R…`) hold for its command."""
+    context.obj = options
+
+
+def wants_json(context: typer.Context, given: bool) -> bool:
+    return given or bool((context.obj or {}).get("json"))
+
+
+def app_path(context: typer.Context, given: str | None) -> str:
+    """The app's address in the API."""
+    return f"/apps/{app_name(context, given)}"
+
+
+def app_name(context: typer.Context, given: str | None) -> str:
+    name = given or (context.obj or {}).get("app") or os.environ.get("DEPLOYER_APP") or _from_file()
+    if not name:
+        raise Failure(f"Which app? Name it with -a, in DEPLOYER_APP or in a file {APP_FILE}.", status=USAGE)
+    return segment(name)
+
+
+def segment(text: str) -> str:
+    """A name, ID or number as part of an address. Raises Failure for what can't be one."""
+    if not SEGMENT.match(text):
+        raise Failure(f"“{text}” can't be a name or an ID.", status=USAGE)
+    return text
+
+
+def _from_file() -> str:
+    """The first line of `.deployer-app` in this folder or the nearest one above."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        try:
+            return (folder / APP_FILE).read_text().strip().partition("\n")[0].strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+    return ""

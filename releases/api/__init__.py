@@ -1,0 +1,48 @@
+"""The HTTP API: translates JSON to actions and back. It decides nothing itself."""
+
+from django.http import HttpRequest
+from ninja import NinjaAPI, Router
+
+import deployer
+from releases.api import apps, builds, environment, processes, releases, rollouts, server, tokens
+from releases.api.authentication import BearerToken, Session
+from releases.api.errors import register, translate_wrong_methods
+from releases.api.fields import StrictParser
+from releases.api.lookups import missing
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class API(NinjaAPI):
+    def _get_urls(self):
+        return translate_wrong_methods(super()._get_urls())
+
+
+api = API(
+    title="Deployer",
+    version=deployer.__version__,
+    description="Ship apps to Kubernetes. Ask with a bearer token, or with the session of the pages.",
+    auth=[BearerToken(), Session()],
+    parser=StrictParser(),
+    urls_namespace="api",
+)
+register(api)
+api.add_router("/server", server.router, tags=["server"])
+api.add_router("/tokens", tokens.router, tags=["tokens"])
+api.add_router("/apps", apps.router, tags=["apps"])
+api.add_router("/apps/{app_name}/builds", builds.router, tags=["builds"])
+api.add_router("/apps/{app_name}/releases", releases.router, tags=["releases"])
+api.add_router("/apps/{app_name}/rollouts", rollouts.router, tags=["rollouts"])
+api.add_router("/apps/{app_name}/env", environment.router, tags=["environment"])
+api.add_router("/apps/{app_name}", processes.router, tags=["processes"])
+
+
+# The last router, as the first that fits an address gets it.
+elsewhere = Router()
+api.add_router("", elsewhere)
+
+
+@elsewhere.api_operation(METHODS, "/{path:rest}", auth=None, include_in_schema=False)
+def nothing_here(request: HttpRequest, rest: str) -> None:
+    """An unknown address answers as every other error does."""
+    raise missing("There is nothing at this address.")

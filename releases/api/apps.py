@@ -1,0 +1,132 @@
+"""Apps."""
+
+from datetime import datetime
+from typing import Annotated
+
+from django.conf import settings
+from ninja import Query, Router, Status
+from pydantic import BaseModel, StringConstraints
+
+from releases import actions
+from releases.api.authentication import Request
+from releases.api.errors import documented
+from releases.api.fields import Body, Text
+from releases.api.lookups import find_app
+from releases.errors import ClusterError, Invalid
+from releases.models import App, Rollout
+
+router = Router()
+
+
+class NewApp(Body):
+    name: Annotated[Text, StringConstraints(max_length=200)]
+
+
+class AppSummary(BaseModel):
+    name: str
+    status: str
+    release: str | None
+    created: datetime
+
+
+class UnfinishedRollout(BaseModel):
+    number: int
+    status: str
+    release: str
+
+
+class ServiceProcesses(BaseModel):
+    service: str
+    ready: int
+    total: int
+
+
+class AppInfo(AppSummary):
+    urls: list[str]
+    rollout: UnfinishedRollout | None
+    # None when the cluster does not answer; `cluster` then says why.
+    processes: list[ServiceProcesses] | None
+    cluster: str
+    by: str
+
+
+@router.get("", response={200: list[AppSummary], **documented()})
+def list_apps(request: Request) -> list[AppSummary]:
+    """All apps, by name."""
+    running = Rollout.objects.filter(status__in=Rollout.unfinished_statuses()).only("app_id", "status")
+    unfinished = {rollout.app_id: rollout for rollout in running}
+    return [_summary(app, unfinished.get(app.pk)) for app in App.objects.defer("staged", "scale")]
+
+
+@router.post("", response={201: AppInfo, **documented(409)})
+def create_app(request: Request, payload: NewApp) -> Status:
+    """An app without anything in it yet."""
+    app = actions.create_app(payload.name, by=request.actor)
+    return Status(201, _info(app, request))
+
+
+@router.get("/{app_name}", response={200: AppInfo, **documented(404)})
+def app_info(request: Request, app_name: str) -> AppInfo:
+    """Its first URL is its public address."""
+    return _info(find_app(app_name), request)
+
+
+@router.delete("/{app_name}", response={204: None, **documented(404, 409)})
+def delete_app(request: Request, app_name: str, confirm: Annotated[str, Query("")]) -> Status:
+    """Everything of it. `confirm` repeats its name."""
+    app = find_app(app_name)
+    if confirm != app.name:
+        raise Invalid(f"Deleting an app is final: confirm it with its name, ?confirm={app.name}.")
+    actions.delete_app(app, by=request.actor)
+    return Status(204, None)
+
+
+def _summary(app: App, rollout: Rollout | None) -> AppSummary:
+    status = rollout.app_status if rollout else "Running" if app.active_release_id else "Stopped"
+    return AppSummary(name=app.name, status=status, release=app.active_release_id, created=app.created_at)
+
+
+def _info(app: App, request: Request) -> AppInfo:
+    rollout = app.unfinished_rollout
+    processes, cluster = _processes(app, request)
+    return AppInfo(
+        **_summary(app, rollout).model_dump(),
+        urls=_urls(app),
+        rollout=_unfinished(rollout) if rollout else None,
+        processes=processes,
+        cluster=cluster,
+        by=app.by_label,
+    )
+
+
+def _unfinished(rollout: Rollout) -> UnfinishedRollout:
+    return UnfinishedRollout(number=rollout.number, status=rollout.status, release=rollout.release_id)
+
+
+def _urls(app: App) -> list[str]:
+    """Where people reach it: the local cluster's door, then the domains of the active release."""
+    urls = [settings.DEPLOYER_APP_URL.format(app=app.name)] if settings.DEPLOYER_APP_URL else []
+    if app.active_release:
+        services = app.active_release.manifest["services"].values()
+        urls += [f"https://{domain}" for service in services for domain in service["domain"]]
+    return list(dict.fromkeys(urls))
+
+
+def _processes(app: App, request: Request) -> tuple[list[ServiceProcesses] | None, str]:
+    """What runs, per service of the active release and beside it. A cluster that is away takes nothing else with it."""
+    if not app.rollouts_made:
+        return [], ""
+    try:
+        running = actions.processes(app, by=request.actor)
+    except ClusterError as error:
+        return None, error.message
+    services = list(app.active_release.manifest["services"]) if app.active_release else []
+    names = dict.fromkeys(services + [process.service for process in running])
+    return [
+        ServiceProcesses(
+            service=name,
+            ready=sum(process.state == "ready" for process in running if process.service == name),
+            total=sum(process.service == name for process in running),
+        )
+        for name in names
+    ], ""

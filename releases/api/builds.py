@@ -1,0 +1,139 @@
+"""Builds: upload, look, cancel, read the log."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http.response import HttpResponseBase
+from ninja import File, Form, Path, Router, Status
+from ninja.files import UploadedFile
+from pydantic import BaseModel, StringConstraints
+
+from releases import actions
+from releases.api.authentication import Request
+from releases.api.errors import documented
+from releases.api.fields import After, Limit, Page, Sentence, Text, page_of
+from releases.api.log_stream import SCHEMA, log_response
+from releases.api.lookups import find_app, find_build
+from releases.models import App, Build, Release, Rollout
+
+router = Router()
+
+
+class BuildInfo(BaseModel):
+    id: str
+    app: str
+    status: str
+    reason: str
+    # The release that it made, and the number of that release's first rollout.
+    release: str | None
+    rollout: int | None
+    promote: bool
+    refusals: list[str]
+    commit: str
+    subject: str
+    dirty: bool
+    description: str
+    note: str
+    source_bytes: int
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    by: str
+
+
+@router.get("", response={200: Page[BuildInfo], **documented(404)})
+def list_builds(request: Request, app_name: Path[str], limit: Limit, cursor: str = "") -> Page[BuildInfo]:
+    """The newest first."""
+    app = find_app(app_name)
+    builds = _with_results(Build.objects.filter(app=app)).order_by("-created_at", "-id")
+    if cursor:
+        last = find_build(app, cursor)
+        builds = builds.filter(created_at__lte=last.created_at).exclude(created_at=last.created_at, id__gte=last.pk)
+    rows = list(builds[: limit + 1])
+    return page_of([_info(app, build) for build in rows], [build.pk for build in rows], limit)
+
+
+@router.post("", response={201: BuildInfo, **documented(404, 409, 413)})
+def create_build(
+    request: Request,
+    app_name: Path[str],
+    source: File[UploadedFile],
+    description: Annotated[Text, StringConstraints(max_length=300), Form("")],
+    commit: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{7,40})?$"), Form("")],
+    subject: Annotated[Text, StringConstraints(max_length=10_000), Form("")],
+    note: Annotated[Sentence, Form("")],
+    dirty: Annotated[bool, Form(False)],
+    promote: Annotated[bool, Form(False)],
+) -> Status:
+    """Build the tar.gz in `source`. With `promote` the server promotes its release, whatever becomes of the client."""
+    app = find_app(app_name)
+    build = actions.create_build(
+        app,
+        source=source,  # type: ignore[arg-type]
+        by=request.actor,
+        description=description,
+        commit=commit,
+        subject=subject,
+        dirty=dirty,
+        promote=promote,
+        note=note,
+    )
+    return Status(201, _found(app, build.pk))
+
+
+@router.get("/{build_id}", response={200: BuildInfo, **documented(404)})
+def build_info(request: Request, app_name: Path[str], build_id: str) -> BuildInfo:
+    app = find_app(app_name)
+    return _found(app, find_build(app, build_id).pk)
+
+
+@router.post("/{build_id}/cancel", response={200: BuildInfo, **documented(404, 409)})
+def cancel_build(request: Request, app_name: Path[str], build_id: str) -> BuildInfo:
+    """At once if it has not begun, else within moments."""
+    app = find_app(app_name)
+    build = find_build(app, build_id)
+    actions.cancel_build(build, by=request.actor)
+    return _found(app, build.pk)
+
+
+@router.get("/{build_id}/log", response={200: None, **documented(404)}, openapi_extra=SCHEMA)
+def build_log(
+    request: Request, app_name: Path[str], build_id: str, after: After, follow: bool = False
+) -> HttpResponseBase:
+    """Its log after line `after`; with `follow` as it grows, until the build is over."""
+    return log_response(find_build(find_app(app_name), build_id), after, following=follow)
+
+
+def _with_results(builds: QuerySet[Build]) -> QuerySet:
+    """With the release that each made, which is its first (a change of variables makes more of the same build)."""
+    made = Release.objects.filter(build=OuterRef("pk")).order_by("created_at", "id").values("id")[:1]
+    started = Rollout.objects.filter(release=OuterRef("made")).order_by("number").values("number")[:1]
+    return builds.defer("manifest", "images").annotate(made=Subquery(made)).annotate(started=Subquery(started))
+
+
+def _found(app: App, pk: str) -> BuildInfo:
+    return _info(app, _with_results(Build.objects.filter(pk=pk)).get())
+
+
+def _info(app: App, build: Any) -> BuildInfo:
+    return BuildInfo(
+        id=build.pk,
+        app=app.name,
+        status=build.status,
+        reason=build.reason,
+        release=build.made,
+        rollout=build.started,
+        promote=build.promote,
+        refusals=build.refusals,
+        commit=build.commit,
+        subject=build.subject,
+        dirty=build.dirty,
+        description=build.description,
+        note=build.note,
+        source_bytes=build.source_bytes,
+        created=build.created_at,
+        started=build.started_at,
+        finished=build.finished_at,
+        by=build.by_label,
+    )

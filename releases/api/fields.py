@@ -1,0 +1,58 @@
+"""The kinds of values that clients send: strict, bounded, and storable in every database."""
+
+import json
+from typing import Annotated, Any, Generic, TypeVar
+
+from django.http import HttpRequest
+from ninja import Query
+from ninja.parser import Parser
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from releases.api.lookups import NUMBER_MAX
+
+Row = TypeVar("Row")
+LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("holds a NUL")
+    return text
+
+
+class StrictParser(Parser):
+    """JSON as its standard has it: no NaN, and only text that can be written as UTF-8 (no half of a surrogate pair)."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        data = json.loads(request.body, parse_constant=_no_constant)
+        json.dumps(data, ensure_ascii=False).encode()
+        return data
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Sentence = Annotated[str, StringConstraints(max_length=500), AfterValidator(_storable)]
+Count = Annotated[int, Field(strict=True, ge=-NUMBER_MAX, le=NUMBER_MAX)]
+Limit = Annotated[int, Query(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX)]
+After = Annotated[int, Query(0, ge=0, le=NUMBER_MAX)]
+
+
+class Body(BaseModel):
+    """What a client sends as JSON: exact types, no unknown keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class Page(BaseModel, Generic[Row]):
+    """Newest first. `next`: the cursor that gives what comes after these, or null at the end."""
+
+    items: list[Row]
+    next: str | None
+
+
+def page_of(rows: list[Row], cursors: list[str], limit: int) -> Page[Row]:
+    """`rows` were asked for with one more than `limit`: its presence says that there is a next page."""
+    return Page[Row](items=rows[:limit], next=cursors[limit - 1] if len(rows) > limit else None)

@@ -1,0 +1,61 @@
+"""From the names in an address to the rows. What is not there, or is another app's, is a 404 in words."""
+
+import re
+
+from django.http import Http404
+
+from releases.models import App, Build, Release, Rollout
+from releases.models.app import NAME_PATTERN
+
+ID = re.compile(r"[BR][A-Z]{10}\Z")
+NUMBER_MAX = 2**31 - 1
+
+
+def missing(message: str) -> Http404:
+    return Http404(message)
+
+
+def find_app(name: str) -> App:
+    # Names that can't be are not asked for: a database may refuse what is in them (a NUL).
+    if re.match(NAME_PATTERN, name):
+        app = App.objects.select_related("active_release").filter(name=name).first()
+        if app is not None:
+            return app
+    raise missing(f"There is no app {_shown(name)}.")
+
+
+def find_build(app: App, build_id: str) -> Build:
+    build_id = _identifier(build_id)
+    build = Build.objects.select_related("app").filter(app=app, pk=build_id).first()
+    if build is None:
+        raise missing(f"{app.name} has no build {_shown(build_id)}.")
+    return build
+
+
+def find_release(app: App, release_id: str) -> Release:
+    release_id = _identifier(release_id)
+    release = Release.objects.select_related("app").filter(app=app, pk=release_id).first()
+    if release is None:
+        raise missing(f"{app.name} has no release {_shown(release_id)}.")
+    return release
+
+
+def find_rollout(app: App, number: int) -> Rollout:
+    rollout = None
+    if 0 < number <= NUMBER_MAX:
+        rollout = Rollout.objects.select_related("app").defer("objects_applied").filter(app=app, number=number).first()
+    if rollout is None:
+        raise missing(f"{app.name} has no rollout {_shown(str(number))}.")
+    return rollout
+
+
+def _identifier(text: str) -> str:
+    """IDs are read out and typed: small letters mean the same. What can't be one is not asked for."""
+    if not ID.match(text.upper()):
+        raise missing(f"{_shown(text)} is no ID.")
+    return text.upper()
+
+
+def _shown(text: str) -> str:
+    """As it was sent, but printable and short."""
+    return "".join(character if character.isprintable() else "?" for character in text[:60])
