@@ -1,0 +1,26 @@
+"""One build."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from releases import policy
+from releases.models import Build
+from releases.pages import status
+from releases.pages.durations import seconds_taken
+from releases.policy import Actor
+
+SECTIONS = ("build-head", "build-result")
+
+
+def context(build: Build, *, by: Actor) -> dict[str, Any]:
+    taken = seconds_taken(build)
+    shown = status.BUILD[build.status]
+    return {
+        "build": build,
+        "status": shown,
+        "seconds": taken if taken is not None else (timezone.now() - build.created_at).total_seconds(),
+        "tab": f"{shown.icon} {build.pk} · {build.app.name}",
+        "release": build.releases.filter(rolled_back_to=None).only("id", "app_id").order_by("created_at").first(),
+        "cancel_refusals": policy.refusals("cancel_build", by=by, app=build.app),
+    }

@@ -1,0 +1,151 @@
+"""Processes as squares: one lane per service."""
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from django.db import close_old_connections
+
+from releases import actions
+from releases.errors import DeployerError
+from releases.models import App, Rollout
+from releases.policy import Actor
+
+WORDS = {
+    "ready": "ready",
+    "starting": "starting",
+    "broken": "broken",
+    "old": "to be replaced",
+    "stopping": "stopping",
+}
+ORDER = {state: place for place, state in enumerate(WORDS)}
+DRAWN = 200  # squares per service; beyond it a number says the rest
+
+# A page does not wait longer for the cluster than this; its live update brings what came later.
+PATIENCE_SECONDS = 0.8
+FRESH_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Square:
+    name: str
+    state: str
+    release: str
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        parts = (self.name, f"{WORDS[self.state]}, {self.release}" if self.release else WORDS[self.state], self.note)
+        return " · ".join(filter(None, parts))
+
+
+@dataclass
+class Lane:
+    """One service. `desired` is None when nobody has said how many there should be."""
+
+    service: str
+    desired: int | None
+    squares: list[Square] = field(default_factory=list)
+
+    @property
+    def ready(self) -> int:
+        return sum(square.state == "ready" for square in self.squares)
+
+    @property
+    def drawn(self) -> list[Square]:
+        return self.squares[:DRAWN]
+
+    @property
+    def more(self) -> int:
+        return max(0, len(self.squares) - DRAWN)
+
+    @property
+    def label(self) -> str:
+        """The picture in words, for those who don't see it."""
+        counts = {state: sum(square.state == state for square in self.squares) for state in WORDS}
+        said = ", ".join(f"{count} {WORDS[state]}" for state, count in counts.items() if count)
+        return f"{self.service}: {said or 'no process'}"
+
+
+def of_rollout(rollout: Rollout) -> list[Lane]:
+    """As the rollout saw them last."""
+    services = rollout.progress.get("services") or {}
+    lanes = {name: Lane(name, services.get(name, {}).get("desired")) for name in rollout.release.manifest["services"]}
+    for row in rollout.squares:
+        state = row.get("state") if row.get("state") in WORDS else "starting"
+        square = Square(row.get("name", ""), state, row.get("release", ""), row.get("note", ""))
+        _lane(lanes, row.get("service", "")).squares.append(square)
+    return _ordered(lanes.values())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What runs, or in words why nobody can say."""
+
+    lanes: list[Lane]
+    trouble: str = ""
+    waiting: bool = False
+
+
+def of_app(app: App, *, by: Actor) -> Seen:
+    """As the cluster reports them, or that it does not answer. Never raises, never waits long."""
+    lanes = {name: Lane(name, count) for name, count in desired(app).items()}
+    if not lanes:
+        return Seen([])
+    try:
+        processes = _look(app, by).result(PATIENCE_SECONDS)
+    except NotYet:
+        return Seen(_ordered(lanes.values()), waiting=True)
+    except DeployerError as error:
+        return Seen(_ordered(lanes.values()), trouble=error.message)
+    for process in processes:
+        note = process.reason or (f"{process.restarts} restarts" if process.restarts else "")
+        state = process.state if process.state in WORDS else "starting"
+        _lane(lanes, process.service).squares.append(Square(process.name, state, process.release, note))
+    return Seen(_ordered(lanes.values()))
+
+
+def desired(app: App) -> dict[str, int]:
+    """Service → processes: as last scaled, else as the active release's manifest says; empty before the first."""
+    if app.active_release is None:
+        return {}
+    services = app.active_release.manifest["services"]
+    return {name: app.scale.get(name, service["scale"]["count"]) for name, service in services.items()}
+
+
+_pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="look")
+_looks: dict[int, tuple[float, Future]] = {}
+_lock = threading.Lock()
+
+
+def _look(app: App, by: Actor) -> Future:
+    """One question to the cluster at a time per app and web process, however many people watch it."""
+    with _lock:
+        asked_at, future = _looks.get(app.pk, (0.0, None))
+        if future is None or (future.done() and monotonic() - asked_at > FRESH_SECONDS):
+            future = _pool.submit(_ask, app, by)
+            _looks[app.pk] = (monotonic(), future)
+        return future
+
+
+def _ask(app: App, by: Actor) -> Any:
+    try:
+        return actions.processes(app, by=by)
+    finally:
+        close_old_connections()
+
+
+def _lane(lanes: dict[str, Lane], service: str) -> Lane:
+    """Also for a service that the release does not have: processes that are on their way out."""
+    return lanes.setdefault(service, Lane(service, None))
+
+
+def _ordered(lanes: Iterable[Lane]) -> list[Lane]:
+    lanes = sorted(lanes, key=lambda lane: lane.service)
+    for lane in lanes:
+        lane.squares.sort(key=lambda square: (ORDER[square.state], square.name))
+    return lanes

@@ -1,0 +1,41 @@
+"""How a status is told: an icon, a word and a tone, so that no colour says anything alone."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Status:
+    """`tone` is the colour's name in the style sheet: ok, bad, busy or quiet; also that of the tab's icon."""
+
+    icon: str
+    word: str
+    tone: str
+
+
+ROLLOUT = {
+    "queued": Status("◌", "Queued", "busy"),
+    "releasing": Status("◐", "Release command", "busy"),
+    "rolling": Status("◐", "Rolling", "busy"),
+    "paused": Status("‖", "Paused", "busy"),
+    "rolling_back": Status("↺", "Rolling back", "bad"),
+    "succeeded": Status("✓", "Succeeded", "ok"),
+    "rolled_back": Status("↺", "Rolled back", "bad"),
+    "failed": Status("✕", "Failed", "bad"),
+    "cancelled": Status("⊘", "Cancelled", "quiet"),
+    "superseded": Status("⇥", "Superseded", "quiet"),
+}
+BUILD = {
+    "queued": Status("◌", "Queued", "busy"),
+    "running": Status("◐", "Building", "busy"),
+    "succeeded": Status("✓", "Succeeded", "ok"),
+    "failed": Status("✕", "Failed", "bad"),
+    "cancelled": Status("⊘", "Cancelled", "quiet"),
+    "superseded": Status("⇥", "Superseded", "quiet"),
+}
+APP = {
+    "Running": Status("●", "Running", "ok"),
+    "Pending": Status("◌", "Pending", "busy"),
+    "Updating": Status("◐", "Updating", "busy"),
+    "Rollback": Status("↺", "Rolling back", "bad"),
+    "Stopped": Status("○", "Nothing runs yet", "quiet"),
+}

@@ -1,0 +1,123 @@
+"""How values are shown: times, durations, people, states."""
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from releases.models.lifecycle import Authored
+from releases.pages.log_window import ERROR_WORDS
+from releases.pages.status import Status
+from releases.policy import Actor
+
+register = template.Library()
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f]"
+)
+_ERROR = re.compile(ERROR_WORDS, re.IGNORECASE)
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """A relative time with the exact one on hover; the browser keeps it counting."""
+    if moment is None:
+        return ""
+    iso = moment.isoformat(timespec="seconds")
+    exact = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>', iso, exact, _ago(timezone.now() - moment, moment)
+    )
+
+
+def _ago(passed: timedelta, moment: datetime) -> str:
+    """In the same words as `static/live.js`."""
+    seconds = passed.total_seconds()
+    if seconds < 45:
+        return "just now"
+    if seconds < 3600:
+        return f"{max(1, round(seconds / 60))} min ago"
+    if seconds < 86400:
+        return f"{round(seconds / 3600)} h ago"
+    if seconds < 2 * 86400:
+        return "yesterday"
+    if seconds < 30 * 86400:
+        return f"{int(seconds // 86400)} days ago"
+    return f"{moment.day} {moment:%b %Y}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """`1:08`, `1:02:30`; "" for None."""
+    if seconds is None:
+        return ""
+    whole = max(0, int(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.simple_tag
+def elapsed(row: Any, seconds: float) -> SafeString:
+    """How long it has been running; the browser keeps it counting until it is over."""
+    since = "" if row.finished_at else row.created_at.isoformat()
+    return format_html('<time data-elapsed="{}">{}</time>', since, duration(seconds))
+
+
+@register.filter
+def made_by(row: Authored, actor: Actor) -> str:
+    """Who made it: `you` to oneself."""
+    return "you" if actor.person is not None and row.by_id == actor.person.pk else row.by_label
+
+
+@register.inclusion_tag("live/_pill.html")
+def pill(status: Status) -> dict[str, Status]:
+    return {"status": status}
+
+
+@register.filter
+def plain(message: str) -> str:
+    """A log message without terminal codes; of what a carriage return overwrites, the last state."""
+    kept = message.rstrip("\r").rpartition("\r")[2]
+    return _CONTROL.sub("", kept)
+
+
+@register.filter
+def has_codes(message: str) -> bool:
+    return "\x1b" in message or "\r" in message
+
+
+@register.filter
+def as_json(message: str) -> str:
+    """For an attribute: HTML itself would turn carriage returns into line feeds."""
+    return json.dumps(message)
+
+
+@register.filter
+def is_error(message: str) -> bool:
+    return _ERROR.search(message) is not None
+
+
+@register.filter
+def clock(moment: datetime) -> str:
+    return moment.strftime("%H:%M:%S")
+
+
+@register.filter
+def less(value: int, amount: int) -> int:
+    return max(0, value - amount)
+
+
+@register.filter
+def item(mapping: dict[str, Any], key: str) -> Any:
+    return mapping.get(key)
+
+
+@register.filter
+def without(rows: list[Any], others: list[Any]) -> list[Any]:
+    return [row for row in rows if row not in others]

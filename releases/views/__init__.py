@@ -1,0 +1,1 @@
+"""Pages: HTTP in, actions asked, HTML out."""

@@ -1,0 +1,47 @@
+"""Sign in by password or by a one-time link; sign out."""
+
+from django.contrib.auth import login, views
+from django.contrib.auth.tokens import default_token_generator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import urlsafe_base64_decode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from releases.forms import SignInForm
+from releases.models import Person
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+sign_in = views.LoginView.as_view(
+    template_name="sign_in.html", authentication_form=SignInForm, redirect_authenticated_user=True
+)
+sign_out = views.LogoutView.as_view()
+
+
+@sensitive_post_parameters()
+@csrf_protect
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in_link(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
+    """The link signs in when its button is pressed, not when it is fetched: what looks at links must not use it up.
+
+    Signing in changes `last_login`, of which the token is made: a link works once.
+    """
+    person = _person(uidb64)
+    if person is None or not default_token_generator.check_token(person, token):
+        return render(request, "sign_in_expired.html", status=410)
+    if request.method == "POST":
+        login(request, person, backend=BACKEND)
+        return redirect("apps")
+    return render(request, "sign_in_link.html", {"person": person})
+
+
+def _person(uidb64: str) -> Person | None:
+    try:
+        key = int(urlsafe_base64_decode(uidb64))
+    except (ValueError, OverflowError):
+        return None
+    return Person.objects.filter(pk=key, is_active=True).first() if 0 < key < 2**63 else None

@@ -1,0 +1,104 @@
+"""What every page and every button has in common: a sign-in, and refusals in words with a fitting status."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.decorators import login_required
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import Resolver404, resolve, reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from releases.errors import (
+    ClusterError,
+    ClusterUnavailable,
+    DeployerError,
+    IllegalTransition,
+    Invalid,
+    NotAllowed,
+    Taken,
+)
+from releases.policy import Actor
+
+View = Callable[..., HttpResponseBase]
+
+
+class Request(HttpRequest):
+    """As our middleware hands it on. `trouble`: a refusal to be told on the page that is drawn."""
+
+    actor: Actor
+    trouble: DeployerError
+
+
+def page(view: View) -> View:
+    """A page for people who are signed in; what Deployer refuses is a page of its own."""
+
+    @functools.wraps(view)
+    def drawn(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except DeployerError as error:
+            return render(request, "trouble.html", {"error": error}, status=status_of(error))
+        except OperationalError:
+            return busy(request)
+
+    drawn.is_page = True  # type: ignore[attr-defined]
+    return login_required(never_cache(require_safe(drawn)))
+
+
+def deed(view: View) -> View:
+    """A button: does something and redirects. A refusal draws the page it came from again, with the reasons above."""
+
+    @functools.wraps(view)
+    def done(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except DeployerError as error:
+            return _came_from(request, kwargs.get("name"), error)
+        except OperationalError:
+            return busy(request)
+
+    return login_required(require_POST(done))
+
+
+def status_of(error: DeployerError) -> int:
+    if isinstance(error, NotAllowed):
+        return 403 if error.forbidden else 409
+    statuses: list[tuple[type[DeployerError], int]] = [
+        (Invalid, 422),
+        (Taken, 409),
+        (IllegalTransition, 409),
+        (ClusterUnavailable, 503),
+        (ClusterError, 502),
+    ]
+    return next((status for kind, status in statuses if isinstance(error, kind)), 500)
+
+
+def busy(request: HttpRequest) -> HttpResponse:
+    """The database is locked, or away."""
+    response = render(request, "busy.html", status=503)
+    response.headers["Retry-After"] = "2"
+    return response
+
+
+def _came_from(request: Request, app_name: str | None, error: DeployerError) -> HttpResponseBase:
+    """The page whose button was pressed, by the Referer, which our policy has browsers send to ourselves only."""
+    referer = urlsplit(request.headers.get("Referer", ""))
+    paths = [referer.path] if referer.netloc == request.get_host() else []
+    paths.append(reverse("app", args=[app_name]) if app_name else reverse("apps"))
+    request.trouble = error
+    request.method = "GET"
+    for path in paths:
+        try:
+            match = resolve(path)
+            if getattr(match.func, "is_page", False):
+                response = match.func(request, *match.args, **match.kwargs)
+                response.status_code = status_of(error)
+                return response
+        except (Http404, Resolver404):
+            continue
+    return render(request, "trouble.html", {"error": error}, status=status_of(error))
