@@ -8,11 +8,10 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()
 
-from django.conf import settings
-
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
 
 from deployer.body_limit import BodyLimit
 from releases.routing import websocket_urlpatterns

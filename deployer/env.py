@@ -4,6 +4,7 @@
 """
 
 import os
+import sys
 from pathlib import Path
 
 import environ
@@ -11,6 +12,9 @@ import environ
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("DEPLOYER_HOME") or BASE_DIR / ".deployer").absolute()
 
+TESTING = "pytest" in sys.modules
+
 env = environ.Env()
-if (HOME / "settings.env").is_file():
+# Tests have a database and a Redis of their own: never those of a Deployer that runs from this checkout.
+if not TESTING and (HOME / "settings.env").is_file():
     environ.Env.read_env(HOME / "settings.env")

@@ -1,12 +1,8 @@
 """Settings of the project: everything that differs between installations comes from the environment."""
 
-import sys
-
 from csp.constants import NONE, SELF
 
-from deployer.env import BASE_DIR, HOME, env
-
-TESTING = "pytest" in sys.modules
+from deployer.env import BASE_DIR, HOME, TESTING, env
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY", default="only-for-tests" if TESTING else "")
@@ -128,6 +124,7 @@ LOGOUT_REDIRECT_URL = "sign-in"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_TEMPLATE = "locked_out.html"
 AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en-gb"

@@ -1,0 +1,60 @@
+# PYTHON chooses which Python makes .venv: make up PYTHON=python3.12
+PYTHON ?= python3
+IN_VENV = $(PYTHON) deployer/bootstrap.py
+# Tests and checks must not meet the settings, the Redis and the database of a Deployer that runs in this checkout.
+NO_HOME = $(CURDIR)/.test-home
+
+.PHONY: help up password link test check format bench lock clean
+
+help:
+	@echo 'make up        install what is missing, then serve http://127.0.0.1:8000 until Ctrl-C'
+	@echo '               (PORT moves the address, DEPLOYER_HOME the state)'
+	@echo 'make password  set a new password for the administrator'
+	@echo 'make link      print a one-time sign-in link'
+	@echo 'make test      run the tests (TESTS="tests/test_up.py -k port" runs some of them)'
+	@echo 'make check     style, types, the floors of the design, migrations'
+	@echo 'make format    let ruff lay out the code'
+	@echo 'make bench     measure; prints figures'
+	@echo 'make lock      choose versions anew and lock them in requirements/'
+	@echo 'make clean     remove what is installed and cached; the state in .deployer/ stays'
+
+up:
+	@exec $(IN_VENV) run -- -m deployer.up
+
+password:
+	@exec $(IN_VENV) run -- manage.py password
+
+link:
+	@exec $(IN_VENV) run -- manage.py password --link
+
+test:
+	@$(IN_VENV) dev -- -m tests.chromium
+	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest $(TESTS)
+
+check:
+	@$(IN_VENV) dev -- -m ruff check
+	@$(IN_VENV) dev -- -m ruff format --check
+	@$(IN_VENV) dev -- -m mypy
+	@$(IN_VENV) dev -- -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	@SECRET_KEY=check DEPLOYER_HOME=$(NO_HOME) DATABASE_URL=sqlite://:memory: $(IN_VENV) dev -- manage.py makemigrations --check --dry-run
+
+format:
+	@$(IN_VENV) dev -- -m ruff check --fix
+	@$(IN_VENV) dev -- -m ruff format
+
+bench:
+	@exec $(IN_VENV) dev -- -m tests.bench
+
+# Hashes, and no word of where packages come from: that is for each machine to say.
+COMPILE = .venv/bin/python -m uv pip compile pyproject.toml --group pyproject.toml:build --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet $(LOCK_OPTIONS)
+
+lock:
+	@$(IN_VENV) dev -- -c ''
+	@.venv/bin/python -m uv --version >/dev/null 2>&1 || .venv/bin/python -m pip install --quiet uv
+	@$(COMPILE) --output-file requirements/run.txt
+	@$(COMPILE) --group pyproject.toml:dev --constraints requirements/run.txt --output-file requirements/dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -not -path './.deployer/*' -prune -exec rm -rf {} +

@@ -1,0 +1,49 @@
+"""Makes sure that the browser tests have a Chromium; says why if they can't have one. Run by `make test`."""
+
+import os
+import shutil
+import subprocess
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find() -> str | None:
+    """The path of a Chromium of this machine. The environment variable CHROMIUM names another one."""
+    named = os.environ.get("CHROMIUM")
+    return named if named else next((path for path in map(shutil.which, NAMES) if path), None)
+
+
+def why_not() -> str:
+    """Why there is none, and what would help."""
+    if os.geteuid() != 0:
+        return "no Chromium on this machine; `apt install chromium` as root provides one"
+    if not shutil.which("apt-get"):
+        return "no Chromium on this machine, and no apt-get to install one with; CHROMIUM=/path names one"
+    return "no Chromium on this machine, and Debian's package could not be installed"
+
+
+def main() -> None:
+    if find():
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print("Installing Debian's chromium for the browser tests", flush=True)
+        _install()
+    if not find():
+        print(f"The browser tests will be skipped: {why_not()}.", flush=True)
+
+
+def _install() -> None:
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    commands = [
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"],
+    ]
+    for command in commands:
+        done = subprocess.run(command, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"{' '.join(command[:2])} failed: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+            return
+
+
+if __name__ == "__main__":
+    main()
