@@ -13,7 +13,8 @@ from pages_world import make_world
 
 from deployer.asgi import application
 from releases import logs
-from releases.consumers import nudges, page, socket
+from releases.consumers import page, socket
+from releases.logs import hear
 from releases.models import Build, Person, Rollout
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
@@ -229,6 +230,6 @@ async def test_a_log_goes_on_after_the_line_that_one_has(world):
 async def test_nothing_listens_when_nobody_watches(world):
     there = await connected("/ws/pages/apps", world.people["viewer"])
     await there.receive_from(timeout=5)
-    assert nudges._ears
+    assert hear._ears
     await there.disconnect()
-    assert not nudges._ears
+    assert not hear._ears

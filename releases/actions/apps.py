@@ -4,12 +4,14 @@ import re
 
 from django.db import IntegrityError, transaction
 
-from releases import audit, policy
+from releases import audit, logs, policy
 from releases.errors import Invalid, Taken
 from releases.models import App, LogLine
 from releases.models.app import NAME_MAX, NAME_PATTERN
 from releases.pipeline import operate
 from releases.policy import Actor
+
+RESERVED = {"new"}
 
 
 def create_app(name: str, *, by: Actor) -> App:
@@ -20,10 +22,13 @@ def create_app(name: str, *, by: Actor) -> App:
             f"“{name[:60]}” can't be an app's name: small letters, digits and hyphens, beginning with a letter, "
             f"not ending with a hyphen, at most {NAME_MAX} characters."
         )
+    if name in RESERVED:
+        raise Invalid(f"“{name}” can't be an app's name: Deployer's own pages use it.")
     try:
         with transaction.atomic():
             app = App.objects.create(name=name, **by.columns())
             audit.record("create_app", by=by, app=app, subject=name)
+            logs.pages_changed(app.pk)
     except IntegrityError as error:
         raise Taken(f"There is an app {name} already.") from error
     return app
@@ -45,4 +50,5 @@ def delete_app(app: App, *, by: Actor) -> None:
         for start in range(0, len(owners), 500):
             LogLine.objects.filter(owner__in=owners[start : start + 500]).delete()
         audit.record("delete_app", by=by, app=app, subject=app.name)
+        logs.pages_changed(app.pk)
         app.delete()

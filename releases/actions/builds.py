@@ -51,6 +51,7 @@ def create_build(
             build.save(force_insert=True)
             audit.record("create_build", by=by, app=app, subject=build.pk, promote=promote)
             queues.enqueue_build(build)
+            logs.pages_changed(app.pk)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -70,6 +71,7 @@ def cancel_build(build: Build, *, by: Actor) -> None:
             build.write(cancel_requested_at=timezone.now())
         audit.record("cancel_build", by=by, app=build.app, subject=build.pk)
     logs.nudge(logs.topic(build.owner))
+    logs.pages_changed(build.app_id)
 
 
 def finish_build(build: Build, result: Result) -> Release:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from releases import audit, policy
+from releases import audit, logs, policy
 from releases.actions import rollouts
 from releases.errors import Invalid
 from releases.models import App, Release, Rollout
@@ -53,6 +53,7 @@ def set_env(app: App, *, by: Actor, set: dict[str, str], unset: list[str], stage
             description=description,
             **by.columns(),
         )
+        logs.pages_changed(app.pk)
         audit.record("set_env", by=by, app=app, subject=release.pk, set=sorted(set), unset=unset, stage=stage)
         if stage:
             App.objects.filter(pk=app.pk).update(staged=_merged(app.staged, set, unset))
@@ -81,6 +82,7 @@ def _stage_only(app: App, set: dict[str, str], unset: list[str], *, by: Actor) -
     _check_total(staged)
     App.objects.filter(pk=app.pk).update(staged=staged)
     audit.record("set_env", by=by, app=app, set=sorted(set), unset=unset, stage=True)
+    logs.pages_changed(app.pk)
     return EnvChange(staged=sorted({*set, *unset}))
 
 

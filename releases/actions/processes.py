@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from releases import audit, policy
+from releases import audit, logs, policy
 from releases.errors import Invalid
 from releases.models import App
 from releases.pipeline import inspect, operate
@@ -33,3 +33,4 @@ def scale(app: App, service: str, count: int, *, by: Actor) -> None:
         app = App.objects.select_for_update().get(pk=app.pk)
         App.objects.filter(pk=app.pk).update(scale={**app.scale, service: count})
         audit.record("scale", by=by, app=app, subject=service, count=count)
+        logs.pages_changed(app.pk)

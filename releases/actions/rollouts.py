@@ -56,6 +56,7 @@ def abort(rollout: Rollout, *, by: Actor) -> None:
         else:
             rollout.write(abort_requested_at=timezone.now(), abort_by=by.label)
         audit.record("abort", by=by, app=rollout.app, subject=str(rollout.number))
+        logs.pages_changed(rollout.app_id)
 
 
 def _start(
@@ -89,4 +90,5 @@ def _start(
         words = f"Staged variables are discarded by the rollback: {', '.join(discarded)}."
         logs.append(rollout, [logs.Line("system/deployer", words)])
     queues.enqueue_rollout(rollout)
+    logs.pages_changed(app.pk)
     return rollout

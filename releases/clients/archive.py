@@ -56,6 +56,8 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int, max_files: int) -> tu
                         raise _too_large(max_bytes)
                     _refuse_strange(member)
                     tar.extract(member, folder, filter="data")
+            while bounded.read(READ_MAX):
+                pass  # to the checksum behind the last member
     except tarfile.FilterError as error:
         raise BuildFailed(f"The source archive is refused: {error}.") from error
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeError) as error:

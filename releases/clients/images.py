@@ -104,7 +104,10 @@ def _digest(context: Path, config: dict) -> str:
 
 def _inside(folder: Path, path: str) -> Path:
     """`path` in `folder`; links may not lead out of it either."""
-    target = (folder / path).resolve()
+    try:
+        target = (folder / path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
+        raise BuildFailed(f"build: {path!r} leads nowhere.") from error
     if not target.is_relative_to(folder.resolve()):
         raise BuildFailed(f"build: {path} leads out of the source.")
     return target

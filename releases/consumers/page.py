@@ -4,8 +4,8 @@ import asyncio
 
 from channels.db import database_sync_to_async
 
-from releases.consumers.nudges import Nudges
 from releases.consumers.socket import Socket
+from releases.logs.hear import Nudges
 from releases.pages import Section, board_for
 from releases.policy import Actor
 

@@ -18,6 +18,7 @@ from releases.logs.nudge import flush, nudge, pages_changed
 from releases.models import Build, LogLine, Rollout
 
 MESSAGE_MAX = 16_384
+STRANGE = str.maketrans({"\x00": "\ufffd", "\n": " ", "\r": " "})
 COLUMNS = ("owner", "number", "time", "stream", "message", "source_key")
 
 __all__ = ["Line", "Mask", "after", "append", "flush", "nudge", "pages_changed", "topic"]
@@ -93,6 +94,8 @@ def _insert(owner: str, first: int, lines: list[Line], mask: Mask | None) -> Non
 
 
 def _clean(message: str) -> str:
-    """One line of bounded length that every database stores (PostgreSQL knows no NUL)."""
-    message = message.replace("\x00", "\ufffd").rstrip("\r\n")
-    return message if len(message) <= MESSAGE_MAX else message[:MESSAGE_MAX] + " [cut]"
+    """One line of bounded length that every database stores (no NUL, no half of a surrogate pair)."""
+    message = message.rstrip("\r\n")
+    if len(message) > MESSAGE_MAX:
+        message = message[:MESSAGE_MAX] + " [cut]"
+    return message.translate(STRANGE).encode(errors="replace").decode()

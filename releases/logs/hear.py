@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any, Self
 
 from channels.layers import get_channel_layer
@@ -80,8 +81,6 @@ class Nudges:
 
     async def wait(self, seconds: float) -> None:
         """Until the next nudge, at most `seconds`."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self.heard.wait(), seconds)
-        except TimeoutError:
-            pass
         self.heard.clear()

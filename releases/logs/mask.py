@@ -13,10 +13,11 @@ SHORTEST = 6
 class Mask:
     """Replaces the values of an environment by `[NAME]`, the longest first."""
 
-    def __init__(self, env: Mapping[str, str], *, public: Iterable[str] = ()) -> None:
+    def __init__(self, *envs: Mapping[str, str], public: Iterable[str] = ()) -> None:
         """`public`: values that the manifest itself shows, as defaults; they stay."""
         shown = set(public)
-        self.names = {value: name for name, value in env.items() if len(value) >= SHORTEST and value not in shown}
+        pairs = [pair for env in envs for pair in env.items()]
+        self.names = {value: name for name, value in pairs if len(value) >= SHORTEST and value not in shown}
         # A value of several lines is written line by line.
         for value, name in list(self.names.items()):
             for part in value.splitlines():
@@ -31,13 +32,9 @@ class Mask:
     @classmethod
     def of(cls, *releases: Release | None) -> Self:
         """For everything that may appear while these releases run."""
-        env: dict[str, str] = {}
-        public: set[str] = set()
-        for release in releases:
-            if release is not None:
-                env.update(release.env)
-                public.update(_defaults(release.manifest))
-        return cls(env, public=public)
+        present = [release for release in releases if release is not None]
+        public = {value for release in present for value in _defaults(release.manifest)}
+        return cls(*(release.env for release in present), public=public)
 
 
 def _defaults(manifest: dict) -> set[str]:

@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import Future, wait
 
 from channels.layers import get_channel_layer
+from django.db import transaction
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,13 @@ def _own_sender() -> _Sender:
 
 
 def pages_changed(app_id: int) -> None:
-    """Pages that show this app (its own, its rollouts', its builds') and the list of apps draw themselves anew."""
-    nudge(f"page.app-{app_id}")
-    nudge("page.apps")
+    """Pages that show this app (its own, its rollouts', its builds') and the list of apps draw themselves anew.
+
+    Once what was changed is committed.
+    """
+
+    def tell() -> None:
+        nudge(f"page.app-{app_id}")
+        nudge("page.apps")
+
+    transaction.on_commit(tell, robust=True)

@@ -4,12 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.layers import get_channel_layer
 
 from releases.logs import after, topic
+from releases.logs.hear import Nudges
 from releases.models import Build, LogLine, Rollout
 
 # How long a follower waits for a nudge before it looks anyway: makes good a lost one.
@@ -31,33 +30,10 @@ class _Tail:
         self.task: asyncio.Task | None = None
 
     async def run(self) -> None:
-        layer = get_channel_layer()
-        channel = await layer.new_channel()
-        joined = False
-        try:
+        async with Nudges(topic(self.owner)) as nudges:
             while True:
-                if not joined:
-                    joined = await self._join(layer, channel)
                 await self._read()
-                await self._nudged(layer, channel if joined else None)
-        finally:
-            if joined:
-                await layer.group_discard(topic(self.owner), channel)
-
-    async def _join(self, layer: Any, channel: str) -> bool:
-        """Redis may be away: then we look every two seconds instead."""
-        try:
-            await layer.group_add(topic(self.owner), channel)
-            return True
-        except Exception:  # whatever the layer's client raises: we look by ourselves meanwhile
-            return False
-
-    async def _nudged(self, layer: Any, channel: str | None) -> None:
-        if channel is None:
-            await asyncio.sleep(LOOK_ANYWAY_SECONDS)
-            return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(layer.receive(channel), LOOK_ANYWAY_SECONDS)
+                await nudges.wait(LOOK_ANYWAY_SECONDS)
 
     async def _read(self) -> None:
         """The status first: what is finished by then has all its lines stored."""

@@ -58,10 +58,7 @@ def context(app: App, *, by: Actor) -> dict[str, Any]:
     choices = [judge.choice(release, rollouts.get(release.pk, [])) for release in releases[:RELEASES_SHOWN]]
     next_choice = choices[0] if choices and choices[0].action else None
     shown = status.APP[word]
-    if running:
-        seen = squares.Seen(squares.of_rollout(running))
-    else:
-        seen = squares.of_app(app, by=by)
+    seen = squares.Seen(squares.of_rollout(running)) if running else squares.of_app(app, by=by)
     return {
         "status": shown,
         "tab": f"{shown.icon} {app.name}",

@@ -24,7 +24,7 @@ PULL_FINAL = re.compile(
     re.IGNORECASE,
 )
 PULL_MAY_HEAL = re.compile(
-    r"dial tcp|no such host|tls:|x509|connection refused|i/o timeout|timeout|toomanyrequests|429|50[0-9]|EOF",
+    r"dial tcp|no such host|tls:|x509|connection refused|i/o timeout|timeout|toomanyrequests|\b(429|50[0-9]|EOF)\b",
     re.IGNORECASE,
 )
 CONFIG_FINAL = re.compile(
