@@ -1,6 +1,10 @@
 """The ASGI application: HTTP to Django, websockets to Channels."""
 
 import os
+import warnings
+
+# WhiteNoise streams files from synchronous iterators; Django then reads each whole, which suits our small ones.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deployer.settings")
 

@@ -67,6 +67,7 @@ def cancel_build(build: Build, *, by: Actor) -> None:
             raise NotAllowed(f"Build {build.pk} is over already: {build.status}.")
         if build.status == "queued":
             build.transition("cancelled", reason=f"Cancelled by {by.label}.")
+            transaction.on_commit(lambda: upload_of(build).unlink(missing_ok=True), robust=True)
         else:
             build.write(cancel_requested_at=timezone.now())
         audit.record("cancel_build", by=by, app=build.app, subject=build.pk)

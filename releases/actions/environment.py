@@ -113,8 +113,9 @@ def _check(set: dict[str, str], unset: list[str]) -> None:
     if both:
         raise Invalid(f"{both[0]} can't be set and unset at once.")
     for name, value in set.items():
-        if len(value.encode()) > VALUE_MAX or "\x00" in value:
-            raise Invalid(f"The value of {name} is larger than {VALUE_MAX // 1024} KiB or holds a NUL.")
+        data = value.encode(errors="ignore")
+        if len(data) > VALUE_MAX or "\x00" in value or data.decode() != value:
+            raise Invalid(f"The value of {name} is larger than {VALUE_MAX // 1024} KiB, or holds a NUL or no text.")
 
 
 def _check_total(env: dict[str, str]) -> None:

@@ -32,12 +32,19 @@ def parse(text: str) -> dict:
 
 
 def without_file(commands: dict[str, list[str] | None]) -> dict:
-    """The manifest of a source that has none: a service per Procfile entry, or `web` alone; web's port is 8080."""
+    """The manifest of a source that has none: a service per Procfile entry, or `web` alone; web's port is 8080.
+
+    Raises ManifestInvalid when an entry can't be a service's name.
+    """
     services = {
         name: {"build": ".", "command": command, **({"port": 8080} if name == "web" else {})}
         for name, command in commands.items()
     }
-    return Manifest.model_validate({"services": services}).model_dump(mode="json")
+    try:
+        return Manifest.model_validate({"services": services}).model_dump(mode="json")
+    except ValidationError as error:  # only names can be wrong, or too many
+        faults = [f"Procfile: {'.'.join(map(str, details['loc'][1:2])) or 'services'}: {details['msg']}." for details in error.errors()]
+        raise _invalid(faults) from error
 
 
 # --- What the file may say ------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """`manage.py setup`: what `make up` needs before the web server starts. Does nothing twice."""
 
+from pathlib import Path
+
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.management import CommandError, call_command
@@ -18,6 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         call_command("migrate", interactive=False, verbosity=0)
+        Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
         person = first_administrator()
         if person.last_login is None and not person.has_usable_password():
             self.stdout.write(f"Sign in once with    {sign_in_link(person)}")
