@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from releases import audit, policy
@@ -15,13 +16,15 @@ def create_token(*, by: Actor, name: str, lifetime: timedelta | None = None) -> 
     policy.require("view", by=by)
     if by.person is None:
         raise NotAllowed("Only a person can have a token.", forbidden=True)
-    token, secret = Token.issue(by.person, name=name, lifetime=lifetime)
-    audit.record("create_token", by=by, subject=token.prefix, name=token.name)
+    with transaction.atomic():
+        token, secret = Token.issue(by.person, name=name, lifetime=lifetime)
+        audit.record("create_token", by=by, subject=token.prefix, name=token.name)
     return token, secret
 
 
 def revoke_token(token: Token, *, by: Actor) -> None:
     if by.person is None or (token.person_id != by.person.pk and by.role != policy.ADMINISTRATOR):
         raise NotAllowed("Only its owner or an administrator revokes a token.", forbidden=True)
-    Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
-    audit.record("revoke_token", by=by, subject=token.prefix, name=token.name)
+    with transaction.atomic():
+        Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+        audit.record("revoke_token", by=by, subject=token.prefix, name=token.name)

@@ -1,6 +1,7 @@
 """Create and delete apps."""
 
 import re
+from functools import partial
 
 from django.db import IntegrityError, transaction
 
@@ -9,6 +10,7 @@ from releases.errors import Invalid, Taken
 from releases.models import App, LogLine
 from releases.models.app import NAME_MAX, NAME_PATTERN
 from releases.pipeline import operate
+from releases.pipeline.build import upload_of
 from releases.policy import Actor
 
 RESERVED = {"new"}
@@ -49,6 +51,8 @@ def delete_app(app: App, *, by: Actor) -> None:
         ]
         for start in range(0, len(owners), 500):
             LogLine.objects.filter(owner__in=owners[start : start + 500]).delete()
+        for build in app.builds.only("id"):
+            transaction.on_commit(partial(upload_of(build).unlink, missing_ok=True), robust=True)
         audit.record("delete_app", by=by, app=app, subject=app.name)
         logs.pages_changed(app.pk)
         app.delete()

@@ -41,8 +41,9 @@ def set_env(app: App, *, by: Actor, set: dict[str, str], unset: list[str], stage
         before = dict(base.env)
         after = {name: value for name, value in {**before, **set}.items() if name not in unset}
         description = _describe(before, after)
+        staged = _left_staged(app, _merged(app.staged, set, unset), stage=stage, named={*set, *unset})
         if not description:
-            return EnvChange(changed=False)
+            return _stage_alone(app, staged, by=by)
         _check_total(after)
         release = Release.objects.create(
             app=app,
@@ -55,8 +56,8 @@ def set_env(app: App, *, by: Actor, set: dict[str, str], unset: list[str], stage
         )
         logs.pages_changed(app.pk)
         audit.record("set_env", by=by, app=app, subject=release.pk, set=sorted(set), unset=unset, stage=stage)
+        App.objects.filter(pk=app.pk).update(staged=staged)
         if stage:
-            App.objects.filter(pk=app.pk).update(staged=_merged(app.staged, set, unset))
             return EnvChange(release=release, staged=sorted({*set, *unset}))
         return EnvChange(release=release, rollout=rollouts.promote(release, by=by))
 
@@ -84,6 +85,23 @@ def _stage_only(app: App, set: dict[str, str], unset: list[str], *, by: Actor) -
     audit.record("set_env", by=by, app=app, set=sorted(set), unset=unset, stage=True)
     logs.pages_changed(app.pk)
     return EnvChange(staged=sorted({*set, *unset}))
+
+
+def _left_staged(app: App, merged: dict, *, stage: bool, named: set[str]) -> dict:
+    """What stays for the next build: nothing that is active already, nor what a later change has decided at once."""
+    active = app.environment()
+    return {name: value for name, value in merged.items() if active.get(name) != value and (stage or name not in named)}
+
+
+def _stage_alone(app: App, staged: dict, *, by: Actor) -> EnvChange:
+    """The release to begin from has it all; but something else may have been staged, and is taken back by this."""
+    if staged == app.staged:
+        return EnvChange(changed=False)
+    App.objects.filter(pk=app.pk).update(staged=staged)
+    changed = sorted({*staged, *app.staged} - {name for name in staged if app.staged.get(name) == staged[name]})
+    audit.record("set_env", by=by, app=app, names=changed, stage=True)
+    logs.pages_changed(app.pk)
+    return EnvChange(staged=changed)
 
 
 def _merged(staged: dict, set: dict[str, str], unset: list[str]) -> dict:

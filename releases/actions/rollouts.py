@@ -51,6 +51,7 @@ def abort(rollout: Rollout, *, by: Actor) -> None:
             raise NotAllowed(f"Rollout {rollout.number} is being rolled back already.")
         if rollout.status == "queued":
             reason = f"Aborted by {by.label} before anything was changed."
+            rollout.renew()  # takes the pen from a worker that may have begun to prepare
             logs.append(rollout, [logs.Line("system/deployer", reason)])
             rollout.transition("cancelled", reason=reason)
         else:

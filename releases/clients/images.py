@@ -5,12 +5,14 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from releases.clients import dockerfile
 from releases.errors import BuildFailed
 
+DRAFT_SECONDS = 24 * 3600
 Say = Callable[[str], None]
 
 
@@ -43,6 +45,7 @@ class DirectoryBuilder:
     def _keep(self, context: Path, config: dict, digest: str) -> None:
         """Complete under a name of its own first: a worker killed half way leaves nothing that looks like an image."""
         self.store.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._sweep()
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.store))
         try:
             shutil.copytree(context, draft / "root", symlinks=True)
@@ -54,6 +57,12 @@ class DirectoryBuilder:
             shutil.rmtree(draft, ignore_errors=True)
             if not (self.store / digest).is_dir():  # else another build made the same image meanwhile
                 raise BuildFailed(f"The image can't be stored: {error.strerror}.") from error
+
+    def _sweep(self) -> None:
+        """What killed workers left; a draft of today may be somebody's who lives."""
+        for draft in self.store.glob(".draft-*"):
+            if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
+                shutil.rmtree(draft, ignore_errors=True)
 
 
 def procfile(source: Path) -> dict[str, list[str] | None]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from channels.db import database_sync_to_async
+from django.db.models import Max
 
 from releases.logs import after, topic
 from releases.logs.hear import Nudges
@@ -67,10 +68,12 @@ async def follow(owner: str, number: int = 0) -> AsyncIterator[list[LogLine]]:
     Yields lists in order, without a gap; an empty one now and then says that nothing happened, so that whoever
     carries them further can notice a reader who has gone.
     """
+    newest = await database_sync_to_async(_newest, thread_sensitive=False)(owner)
     key = (asyncio.get_running_loop(), owner)
     tail = _tails.get(key)
     if tail is None:
-        tail = _tails[key] = _Tail(owner, number)
+        # Not beyond the log's end, where a follower may claim to be: others share this tail.
+        tail = _tails[key] = _Tail(owner, min(number, newest))
         tail.task = asyncio.create_task(tail.run())
     tail.followers += 1
     try:
@@ -107,6 +110,10 @@ async def _wait(tail: _Tail, number: int) -> list[LogLine]:
 def _look(owner: str, number: int) -> tuple[bool, list[LogLine]]:
     finished = _is_finished(owner)
     return finished, after(owner, number, BATCH)
+
+
+def _newest(owner: str) -> int:
+    return LogLine.objects.filter(owner=owner).aggregate(newest=Max("number"))["newest"] or 0
 
 
 def _is_finished(owner: str) -> bool:

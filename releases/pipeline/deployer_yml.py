@@ -17,6 +17,8 @@ from releases.errors import ManifestInvalid
 FILE = "deployer.yml"
 SIZE_MAX = 256 * 1024
 NODES_MAX = 20_000
+# The parser's time grows with the square of the depth; no manifest that means something comes near this.
+BRACKETS_MAX = 1000
 FAULTS_SHOWN = 20
 
 
@@ -43,7 +45,7 @@ def without_file(commands: dict[str, list[str] | None]) -> dict:
     try:
         return Manifest.model_validate({"services": services}).model_dump(mode="json")
     except ValidationError as error:  # only names can be wrong, or too many
-        faults = [f"Procfile: {'.'.join(map(str, details['loc'][1:2])) or 'services'}: {details['msg']}." for details in error.errors()]
+        faults = [f"Procfile: {(*details['loc'], '')[1]}: {details['msg']}." for details in error.errors()]
         raise _invalid(faults) from error
 
 
@@ -201,6 +203,8 @@ NOT_YET = {"volumes", "timers", "targets"}
 def _load(text: str) -> Any:
     if len(text.encode()) > SIZE_MAX:
         raise _invalid([f"{FILE} is larger than {SIZE_MAX // 1024} KiB."])
+    if text.count("[") + text.count("{") > BRACKETS_MAX:
+        raise _invalid([f"{FILE} has more than {BRACKETS_MAX} brackets."])
     try:
         document = YAML(typ="rt").load(text)
     except DuplicateKeyError as error:

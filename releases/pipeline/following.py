@@ -115,8 +115,8 @@ def progressed(progress: Object, states: list[ServiceState], now: datetime) -> O
             "ready": sum(processes.is_ready(pod) for pod in health.new_processes(state)),
         }
         keys = [health.ailment_key(pod, ailment) for pod, ailment in health.ailing(state)]
-        if health.quota_refusal(state):
-            keys.append("quota")
+        if health.refusal(state):
+            keys.append("refused")
         seen |= {key: known_seen.get(key, now.isoformat()) for key in keys}
     # What was once seen stays: an ailment may come and go (ErrImagePull, ImagePullBackOff, ErrImagePull).
     return {**progress, "services": services, "first_seen": {**known_seen, **seen}}

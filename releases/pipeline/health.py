@@ -3,7 +3,9 @@
 The rules are the table of doom in ROLLOUT.md; object status decides, events only supply words.
 """
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,7 +51,7 @@ class Rules:
 class ServiceState:
     """One service as the cluster reports it, with what we remember of it.
 
-    `generation` and `desired`: from the answer to our write. `first_seen`: "<pod uid>/<family>" or "quota" → when we
+    `generation` and `desired`: from the answer to our write. `first_seen`: "<pod uid>/<family>" or "refused" → when we
     first saw that ailment. `risen_at`: when the highest number of available new processes last rose. `liveness_kills`:
     uids of pods of which an event says that their liveness check had them killed (no status says so).
     """
@@ -88,7 +90,7 @@ def assess(services: list[ServiceState], *, now: datetime, verifying: bool = Fal
 
     `verifying`: all were complete before and are watched for a while: a liveness check kills only after completion.
     """
-    for judge in (_liveness, _exits, _ailments, _quota, _deadline):
+    for judge in (_liveness, _exits, _ailments, _refusal, _deadline):
         for service in services:
             if is_complete(service) and not (verifying and judge in (_liveness, _exits)):
                 continue
@@ -148,7 +150,7 @@ def ailment_key(pod: Object, ailment: Ailment) -> str:
     return f"{processes.uid(pod)}/{ailment.family}"
 
 
-def quota_refusal(service: ServiceState) -> str:
+def refusal(service: ServiceState) -> str:
     """The words of the quota or admission that refuses new processes; "" when nothing does."""
     current = current_replica_set(service)
     for condition in (current or {}).get("status", {}).get("conditions") or []:
@@ -250,12 +252,39 @@ def patience(service: ServiceState, ailment: Ailment) -> float:
     return PATIENCE_SECONDS if service.rules.start is None else service.rules.start
 
 
-def _quota(service: ServiceState, now: datetime) -> Verdict | None:
-    words = quota_refusal(service)
-    if not words or (now - service.first_seen.get("quota", now)).total_seconds() < QUOTA_SECONDS:
+def _refusal(service: ServiceState, now: datetime) -> Verdict | None:
+    words = refusal(service)
+    if not words:
         return None
+    cause, patience, hint = _refused(service, words)
+    if (now - service.first_seen.get("refused", now)).total_seconds() < patience:
+        return None
+    return Verdict("failed", cause=cause, reason=f"{service.name}: {words}", hint=hint, service=service.name)
+
+
+def _refused(service: ServiceState, words: str) -> tuple[str, float, str]:
+    """Cause, seconds of patience, hint. A quota may only be waiting for an old process to end."""
+    if "failed calling webhook" in words:
+        return "admission", PATIENCE_SECONDS, "An admission webhook of the cluster does not answer."
+    if "admission webhook" in words:
+        return "admission", 0, "An admission webhook of the cluster forbids these processes: its message says why."
     hint = "Raise the namespace's quota, or make room: scale something down."
-    return Verdict("failed", cause="quota", reason=f"{service.name}: {words}", hint=hint, service=service.name)
+    hopeless = _max_unavailable(service) == 0 and not any(map(processes.is_going, service.pods))
+    return "quota", 0 if hopeless else QUOTA_SECONDS, hint
+
+
+def _max_unavailable(service: ServiceState) -> int:
+    """As the Deployment's controller resolves it: a share rounded down, and one where both limits come to nothing."""
+    spec = (service.deployment or {}).get("spec", {})
+    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
+    count = spec.get("replicas", 1)
+    unavailable = _resolved(rolling.get("maxUnavailable", 0), count, math.floor)
+    surge = _resolved(rolling.get("maxSurge", 1), count, math.ceil)
+    return unavailable if unavailable or surge else 1
+
+
+def _resolved(limit: int | str, count: int, rounded: Callable[[float], int]) -> int:
+    return limit if isinstance(limit, int) else rounded(int(limit.rstrip("%")) * count / 100)
 
 
 def _deadline(service: ServiceState, now: datetime) -> Verdict | None:

@@ -26,7 +26,9 @@ def begin(ground: Ground, verdict: Verdict) -> None:
     target = f"Restoring {rollout.previous_id}." if rollout.previous_id else "Taking it down: there was nothing before."
     lines = [logs.Line("system/deployer", verdict.reason)]
     lines += [logs.Line(f"service/{verdict.service}/{verdict.process}", text) for text in evidence]
-    lines += [logs.Line("system/deployer", text) for text in (verdict.hint, target) if text]
+    migrated = "job" in rollout.progress
+    warning = "What the release command changed, database migrations say, is not reverted." if migrated else ""
+    lines += [logs.Line("system/deployer", text) for text in (verdict.hint, target, warning) if text]
     with transaction.atomic():
         ground.say_all([*lines, ground.status_line("Updating", "Rollback")])
         rollout.transition(

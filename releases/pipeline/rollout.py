@@ -67,7 +67,9 @@ def prepare(ground: Ground) -> None:
     ground.check()
     now = timezone.now().isoformat()
     waiting = {"generation": 0, "desired": 0, "highest": 0, "ready": 0, "risen_at": now}
-    has_command = rollout.release.manifest["release"] is not None
+    has_command = rollout.kind == Rollout.PROMOTE and rollout.release.manifest["release"] is not None
+    if rollout.kind == Rollout.ROLLBACK and rollout.release.manifest["release"]:
+        ground.say("A rollback runs no release command, and database migrations are not reverted.", key="no command")
     with transaction.atomic():
         lines = [] if has_command else [ground.status_line("Pending", "Updating")]
         ground.say_all(lines)
