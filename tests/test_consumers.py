@@ -62,7 +62,7 @@ class Browser(ApplicationCommunicator):
         await self.send_input({"type": "websocket.connect"})
         return (await self.receive_output(timeout=5))["type"] == "websocket.accept"
 
-    async def receive_from(self, timeout):
+    async def receive_from(self, timeout):  # noqa: ASYNC109
         said = await self.receive_output(timeout)
         assert said["type"] == "websocket.send", said
         return said["text"]

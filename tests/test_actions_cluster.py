@@ -1,0 +1,100 @@
+"""Actions that reach into a cluster: scale and delete, on a real embedded one."""
+
+import pytest
+
+from releases import actions, logs
+from releases.clients.cluster import Cluster as Client
+from releases.clients.cluster import connect
+from releases.errors import NotAllowed
+from releases.models import App, AuditEntry, Build, LogLine, Release, Rollout
+from releases.pipeline import manifests
+from releases.pipeline.applying import Writer
+from releases.pipeline.build import upload_of
+from tests import factories
+from tests.localcluster.conftest import Cluster, free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"), free_port(), free_port())
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def cluster(running, settings) -> Client:
+    settings.DEPLOYER_KUBECONFIG = str(running.kubeconfig)
+    return connect(running.kubeconfig)
+
+
+def applied(app, cluster, installation="local", count=0):
+    """An active release of `app` whose objects are in the cluster."""
+    release = factories.active(app)
+    cluster.create(manifests.namespace(app.namespace, app.name, installation=installation))
+    writer = Writer(cluster, app.namespace, installation, stamp=(1, 1))
+    for obj in manifests.render(release, installation=installation):
+        writer.apply(obj, count=count)
+    return release
+
+
+def replicas(cluster, app):
+    return cluster.get("Deployment", app.namespace, "web")["spec"]["replicas"]
+
+
+def test_scale_is_there_at_once_and_remembered_and_owned_by_its_own_manager(cluster):
+    app, by = factories.app(), factories.actor("deployer")
+    applied(app, cluster)
+    actions.scale(app, "web", 0, by=by)
+    actions.scale(app, "web", 2, by=by)
+    app.refresh_from_db()
+    assert (replicas(cluster, app), app.scale) == (2, {"web": 2})
+    entry = AuditEntry.objects.filter(action="scale").latest("id")
+    assert (entry.subject, entry.detail) == ("web", {"count": 2})
+    # A release applied again leaves it alone.
+    writer = Writer(cluster, app.namespace, "local", stamp=(2, 1))
+    for obj in manifests.render(app.active_release, installation="local"):
+        writer.apply(obj, count=1)
+    assert replicas(cluster, app) == 2
+
+
+def test_before_the_first_rollout_scale_is_only_remembered(cluster):
+    app = factories.app()
+    factories.release(app)
+    actions.scale(app, "web", 4, by=factories.actor("deployer"))
+    app.refresh_from_db()
+    assert app.scale == {"web": 4}
+
+
+def test_deleting_takes_everything_along_but_the_audit(cluster, own_home):
+    app, by = factories.app(), factories.actor("administrator")
+    release = applied(app, cluster)
+    copy = factories.release(app, rolled_back_to=release, build=release.build)
+    rollout = factories.rollout(copy, status="failed", previous=release)
+    logs.append(rollout, [logs.Line("system/deployer", "hello")])
+    build = actions.create_build(app, source=factories.tar_gz({"a": ""}), by=by)
+    logs.append(build, [logs.Line("build", "hello")])
+    stranger = factories.active(factories.app())
+    actions.delete_app(app, by=by)
+    assert not App.objects.filter(pk=app.pk).exists()
+    assert [row.pk for row in Release.objects.all()] == [stranger.pk]
+    assert Build.objects.count() == Rollout.objects.count() == 1 and not LogLine.objects.exists()
+    namespace = cluster.find("Namespace", None, app.namespace)
+    assert namespace is None or "deletionTimestamp" in namespace["metadata"]
+    assert AuditEntry.objects.filter(action="delete_app", app_name=app.name).exists()
+    assert not upload_of(build).exists(), "the upload of a build that never ran lies there for ever"
+
+
+def test_the_namespace_of_another_deployer_is_not_deleted(cluster):
+    app, by = factories.app(), factories.actor("administrator")
+    applied(app, cluster, installation="another")
+    with pytest.raises(NotAllowed, match="was not made by this Deployer"):
+        actions.delete_app(app, by=by)
+    assert App.objects.filter(pk=app.pk).exists()
+    assert "deletionTimestamp" not in cluster.get("Namespace", None, app.namespace)["metadata"]
+
+
+def test_processes_of_an_app_that_never_ran_are_none(cluster):
+    assert actions.processes(factories.app(), by=factories.actor("viewer")) == []
