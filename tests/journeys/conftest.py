@@ -1,0 +1,56 @@
+"""A house that the journeys share; each has apps of its own in it. Who kills a supervisor has a house of its own."""
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.app import App
+from tests.journeys.house import QUICK, House
+
+HERE = Path(__file__).parent
+_numbers = itertools.count(1)
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.journey)
+            item.add_marker(pytest.mark.timeout(180))
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """All of Deployer, running. Ends by Ctrl-C, which leaves nothing."""
+    house = House(tmp_path_factory.mktemp("house"), **QUICK)
+    try:
+        house.start()
+        yield house
+        assert house.stop() == []
+    finally:
+        house.stop()
+
+
+@pytest.fixture
+def new_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], House]]:
+    """Makes houses for one test, not started yet."""
+    houses: list[House] = []
+
+    def make() -> House:
+        houses.append(House(tmp_path_factory.mktemp("house"), **QUICK))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        house.stop()
+
+
+@pytest.fixture
+def app(house: House) -> Iterator[App]:
+    """An app with nothing in it yet. What runs of it ends with the test, so that the next has the machine."""
+    app = house.app(f"app-{next(_numbers)}")
+    yield app
+    house.api.delete(f"/apps/{app.name}", params={"confirm": app.name})

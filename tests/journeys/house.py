@@ -1,0 +1,143 @@
+"""One whole Deployer, started as `make up` starts it, in a home of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+
+from tests.journeys import doors
+from tests.journeys.app import App
+from tests.journeys.processes import Process, processes_of
+from tests.journeys.told import Told, finished
+from tests.journeys.waiting import until
+from tests.web_server import ROOT, free_port
+
+NAMES_OF_OURS = ("DEPLOYER_", "DJANGO_", "DATABASE_URL", "REDIS_URL", "KUBECONFIG", "SECRET_KEY", "PYTEST_")
+# Deaths are noticed sooner than the defaults have it, so that tests wait less. Everything else is as it is.
+QUICK = {"HEARTBEAT_SECONDS": "0.3", "HEARTBEAT_OLD_SECONDS": "2", "REAPER_SECONDS": "0.3"}
+
+
+class House:
+    """`folder` gets the home, a user's home folder and the log. Settings come on top of the defaults."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder, self.home = folder, folder / "home"
+        self.log = folder / "up.log"
+        (folder / "user").mkdir(parents=True)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(NAMES_OF_OURS)}
+        self.user = plain | {"HOME": str(folder / "user"), "XDG_CONFIG_HOME": str(folder / "user" / "config")}
+        self.environment = self.user | {"DEPLOYER_HOME": str(self.home), "PORT": str(self.port)} | settings
+        self.supervisor: subprocess.Popen[bytes] | None = None
+
+    # --- Its life ---------------------------------------------------------------------------------------------------
+
+    def start(self, *, seconds: float = 40) -> float:
+        """Until /readyz says so. Gives the seconds that took."""
+        begun = time.monotonic()
+        with self.log.open("ab") as log:
+            self.supervisor = subprocess.Popen(
+                [sys.executable, "-m", "deployer.up"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(self.is_ready, "a ready house", seconds=seconds, tell=self.log_tail)
+        return time.monotonic() - begun
+
+    def is_ready(self) -> bool:
+        assert self.supervisor and self.supervisor.poll() is None, f"the supervisor has ended:\n{self.log_tail()}"
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=3, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> list[Process]:
+        """By Ctrl-C. Gives what is left running, which is nothing if all is well; and ends that."""
+        if self.supervisor and self.supervisor.poll() is None:
+            self.supervisor.send_signal(signal.SIGINT)
+            self.supervisor.wait(30)
+        return self.left_over()
+
+    def left_over(self, *, seconds: float = 3) -> list[Process]:
+        deadline = time.monotonic() + seconds
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for process in left:
+            process.kill()
+        return left
+
+    def log_tail(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+    def processes(self, *roles: str) -> list[Process]:
+        return [process for process in processes_of(self.home) if not roles or process.role in roles]
+
+    def kill(self, *roles: str) -> None:
+        """kill -9, all at once."""
+        for process in self.processes(*roles):
+            process.kill()
+
+    # --- Its doors --------------------------------------------------------------------------------------------------
+
+    @property
+    def token(self) -> str:
+        logins = json.loads((self.folder / "user" / "config" / "deployer" / "login.json").read_text())
+        return logins["logins"][self.url]["token"]
+
+    @cached_property
+    def api(self) -> httpx.Client:
+        """As the administrator."""
+        return self.api_as(self.token)
+
+    def api_as(self, token: str) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=f"{self.url}/api", headers=headers, timeout=40, trust_env=False)
+
+    @cached_property
+    def cluster(self) -> httpx.Client:
+        return doors.cluster_client(self.home / "kubeconfig")
+
+    @property
+    def door_port(self) -> int:
+        return json.loads((self.home / "ports.json").read_text())["door"]
+
+    def manage(self, *arguments: str) -> str:
+        """What a command of manage.py prints: for what has no other door, such as making people."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def session(self) -> doors.Session:
+        return doors.Session(self.url, self.manage("password", "--link"))
+
+    def start_command(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "deployer.cli", *arguments],
+            cwd=self.folder / "user",
+            env=self.user | {"PYTHONPATH": str(ROOT)} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def command(self, *arguments: str, **environment: str) -> Told:
+        begun = time.monotonic()
+        return finished(self.start_command(*arguments, **environment), begun)
+
+    def app(self, name: str) -> App:
+        """A new app of this name."""
+        answer = self.api.post("/apps", json={"name": name})
+        assert answer.status_code == 201, answer.text
+        return App(self, name)
