@@ -62,9 +62,15 @@ class ManifestInvalid(BuildFailed):
 
 
 class RolloutFailed(DeployerError):
-    """The rollout can't go on. `reasons` explains."""
+    """The rollout can't go on: why, a hint, and the last lines of what failed."""
 
     code = "rollout_failed"
+
+    def __init__(
+        self, message: str, *, cause: str = "refused", hint: str = "", evidence: list[str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.cause, self.hint, self.evidence = cause, hint, evidence or []
 
 
 class ClusterError(DeployerError):

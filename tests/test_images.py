@@ -64,7 +64,7 @@ def test_the_same_source_gives_the_same_image_which_is_kept(store, source, tmp_p
     os.utime(source / "app.py", (1, 1))
     said = []
     assert built(store, source, say=said.append) == first
-    assert said[-1] == f"Unchanged: {first}"
+    assert said[-1] == f"There already: {first}"
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-a", str(source), str(copy)], check=True)
     assert built(tmp_path / "elsewhere", copy) == first

@@ -36,7 +36,7 @@ class DirectoryBuilder:
         digest = _digest(context, config)
         reference = f"local/{app}@sha256:{digest}"
         if (self.store / digest).is_dir():
-            say(f"Unchanged: {reference}")
+            say(f"There already: {reference}")
             return reference
         self._keep(context, config, digest)
         say(f"Built {reference}")

@@ -15,7 +15,7 @@ from releases.pipeline import manifests
 Object = dict[str, Any]
 MANAGER, SCALE_MANAGER = "deployer", "deployer-scale"
 # What a release may bring and therefore take away. Volumes are not among them: only a person deletes data.
-PRUNED = ("Deployment", "Service", "Ingress", "Secret")
+PRUNED = ("Deployment", "Service", "Ingress", "Job", "Secret")
 TRIES = 20
 
 

@@ -17,33 +17,45 @@ from releases.pipeline.health import Rules, ServiceState
 logger = logging.getLogger(__name__)
 STREAM = "release-command"
 OUTPUT_LINES = 10_000
+EVIDENCE_LINES = 20
 LOOK_SECONDS = 0.5
 
 
 def run(ground: Ground) -> None:
     """Until it has ended well. Raises RolloutFailed, Aborted: by then nothing of it runs any more."""
     job = _begin(ground)
-    events = following.EventLog((ground.rollout.baseline or {}).get("events", {}))
-    told = 0
     try:
-        while True:
-            ground.check()
-            view = ground.mirror.view(ground.namespace)
-            ground.say_all(events.lines(view, timezone.now()))
-            pod = next((pod for pod in view.pods if _is_of(pod, job)), None)
-            told = _tell_output(ground, pod, told)
-            if _has_ended(ground, job["metadata"]["name"], pod):
-                break
-            ground.wait(LOOK_SECONDS)
+        _judge(*_follow(ground, job))
     except (Aborted, RolloutFailed):
         _stop(ground, job)
         raise
-    _tell_output(ground, pod, told)
-    _stop(ground, job)
+    # First note that it is done, then remove it: who takes over in between must not miss it.
     with transaction.atomic():
         ground.say_all([ground.status_line("Pending", "Updating")])
         ground.rollout.transition("rolling")
     logs.pages_changed(ground.rollout.app_id)
+    _stop(ground, job)
+
+
+def _follow(ground: Ground, job: Object) -> tuple[dict[str, Object], Object | None, list[str]]:
+    """Tell its output while it runs. Gives the Job's true conditions, its pod, and the output. Raises RolloutFailed."""
+    events = following.EventLog((ground.rollout.baseline or {}).get("events", {}))
+    output: list[str] = []
+    while True:
+        ground.check()
+        view = ground.mirror.view(ground.namespace)
+        ground.say_all(events.lines(view, timezone.now()))
+        pod = next((pod for pod in view.pods if _is_of(pod, job)), None)
+        output = _tell_output(ground, pod, output)
+        conditions = _conditions(ground, job)
+        if conditions.keys() & {"Failed", "Complete"}:
+            # The mirror may lag behind the Job: how it ended, and its last lines, are asked of the cluster itself.
+            pods, _ = ground.cluster.list_all("Pod", ground.namespace, labels=manifests.OURS)
+            pod = next((pod for pod in pods if _is_of(pod, job)), pod)
+            return conditions, pod, _tell_output(ground, pod, output)
+        if pod is not None:
+            _refuse_hopeless(ground, pod)
+        ground.wait(LOOK_SECONDS)
 
 
 def _begin(ground: Ground) -> Object:
@@ -74,24 +86,28 @@ def _begin(ground: Ground) -> Object:
     return live
 
 
-def _has_ended(ground: Ground, name: str, pod: Object | None) -> bool:
-    """True when it ended well. Raises RolloutFailed when it did not, or never can."""
+def _conditions(ground: Ground, job: Object) -> dict[str, Object]:
     try:
-        job = ground.cluster.get("Job", ground.namespace, name)
+        live = ground.cluster.get("Job", ground.namespace, job["metadata"]["name"])
     except NotFound as error:
         raise RolloutFailed("The release command's Job was deleted by somebody else.") from error
-    conditions = {c["type"]: c for c in job.get("status", {}).get("conditions") or [] if c["status"] == "True"}
+    return {item["type"]: item for item in live.get("status", {}).get("conditions") or [] if item["status"] == "True"}
+
+
+def _judge(conditions: dict[str, Object], pod: Object | None, output: list[str]) -> None:
+    """Raises RolloutFailed unless it ended well."""
+    ended = processes.last_exit(pod) if pod else {}
     if "Failed" in conditions:
-        ended = processes.last_exit(pod) if pod else {}
         words = processes.exit_words(ended) if ended else conditions["Failed"].get("message", "failed")
-        raise RolloutFailed(f"The release command {words}.")
-    if "Complete" in conditions:
-        if pod is not None and processes.is_going(pod) and not processes.last_exit(pod):
-            raise RolloutFailed("The release command was stopped before it had ended.")
-        return True
-    if pod is not None:
-        _refuse_hopeless(ground, pod)
-    return False
+        raise RolloutFailed(
+            f"The release command {words}.",
+            cause="release_command",
+            hint="Look at the last lines that it wrote.",
+            evidence=output[-EVIDENCE_LINES:],
+        )
+    if pod is not None and processes.is_going(pod) and not ended:
+        # A program that exits with 0 when it is told to stop makes its Job complete.
+        raise RolloutFailed("The release command was stopped before it had ended.", cause="release_command")
 
 
 def _refuse_hopeless(ground: Ground, pod: Object) -> None:
@@ -102,11 +118,12 @@ def _refuse_hopeless(ground: Ground, pod: Object) -> None:
         return
     state = ServiceState("release command", Rules(deadline=0, exits=1), 0, 0, risen_at=started)
     if (timezone.now() - started).total_seconds() >= health.patience(state, ailment):
-        raise RolloutFailed(f"The release command can't run: {ailment.message or ailment.reason}")
+        words = ailment.message or ailment.reason
+        raise RolloutFailed(f"The release command can't run: {words}", cause=ailment.family)
 
 
-def _tell_output(ground: Ground, pod: Object | None, told: int) -> int:
-    """New lines of its output. The n-th line is told once, whoever reads it."""
+def _tell_output(ground: Ground, pod: Object | None, told: list[str]) -> list[str]:
+    """All its output, of which `told` is in the log already. The n-th line is told once, whoever reads it."""
     if pod is None or not (processes.container(pod).get("state") or {}).keys() & {"running", "terminated"}:
         return told
     try:
@@ -120,9 +137,9 @@ def _tell_output(ground: Ground, pod: Object | None, told: int) -> int:
         )
     except (Refused, NotFound):
         return told
-    fresh = [logs.Line(STREAM, text, source_key=f"output {n}") for n, text in enumerate(lines) if n >= told]
+    fresh = [logs.Line(STREAM, text, source_key=f"output {n}") for n, text in enumerate(lines) if n >= len(told)]
     ground.say_all(fresh)
-    return max(told, len(lines))
+    return lines if len(lines) >= len(told) else told
 
 
 def _stop(ground: Ground, job: Object) -> None:

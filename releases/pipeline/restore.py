@@ -73,7 +73,7 @@ def fail(ground: Ground, why: str) -> None:
     with transaction.atomic():
         after = "Running" if ground.rollout.previous_id else "Stopped"
         ground.say_all([logs.Line("system/deployer", reason), ground.status_line("Rollback", after)])
-        ground.rollout.transition("failed", reason=reason)
+        ground.rollout.transition("failed", reason=ground.mask.hide(reason))
 
 
 def _target(rollout: Rollout) -> Rollout | None:

@@ -37,7 +37,9 @@ def carry(ground: Ground) -> None:
             ground.stop.wait(1)
         except Aborted:
             _give_up(ground, Verdict("failed", "aborted", f"Aborted by {rollout.abort_by}."))
-        except (RolloutFailed, ClusterError) as error:
+        except RolloutFailed as error:
+            _give_up(ground, Verdict("failed", error.cause, error.message, error.hint), error.evidence)
+        except ClusterError as error:
             _give_up(ground, Verdict("failed", "refused", error.message))
         except Exception as error:
             logger.exception("%s failed by our own fault", rollout)
@@ -226,7 +228,7 @@ def kept_secrets(ground: Ground) -> set[str]:
 # --- When it can't go on --------------------------------------------------------------------------------------------
 
 
-def _give_up(ground: Ground, verdict: Verdict) -> None:
+def _give_up(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -> None:
     """Nothing changed yet: that is the end. Else the previous release comes back."""
     rollout = ground.rollout
     if rollout.status == "rolling":
@@ -234,10 +236,10 @@ def _give_up(ground: Ground, verdict: Verdict) -> None:
     elif rollout.status == "rolling_back":
         restore.fail(ground, verdict.reason)
     else:
-        _end_unchanged(ground, verdict)
+        _end_unchanged(ground, verdict, evidence or [])
 
 
-def _end_unchanged(ground: Ground, verdict: Verdict) -> None:
+def _end_unchanged(ground: Ground, verdict: Verdict, evidence: list[str]) -> None:
     rollout = ground.rollout
     cancelled = verdict.cause == "aborted"
     partly = " The release command may have run in part." if cancelled and rollout.status == "releasing" else ""
@@ -248,9 +250,10 @@ def _end_unchanged(ground: Ground, verdict: Verdict) -> None:
         ground.say_all(lines)
         rollout.transition(
             "cancelled" if cancelled else "failed",
-            reason=reason,
+            reason=ground.mask.hide(reason),
             cause=verdict.cause,
             hint=verdict.hint,
+            evidence=[ground.mask.hide(text) for text in evidence],
         )
 
 
