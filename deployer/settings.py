@@ -170,6 +170,8 @@ LOGGING = {
         "rq": {"level": "WARNING"},
         "rq.worker": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        # Redis may go and come back: followers look by themselves meanwhile, and a page of traceback helps nobody.
+        "channels_redis": {"level": "CRITICAL"},
         "django.request": {"level": "ERROR"},
     },
 }
