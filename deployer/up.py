@@ -22,7 +22,9 @@ from deployer.supervisor import Program, Supervisor
 ROOT = Path(__file__).resolve().parent.parent
 SLOW_START_SECONDS = 15.0
 # Said at nearly every start and stop, and nothing that anybody could do something about.
-CHATTER = re.compile(r"overcommit_memory|scheduling shutdown|is now ready to exit|Service Unavailable: /readyz|Cancel 0 running task")
+CHATTER = re.compile(
+    r"overcommit_memory|scheduling shutdown|is now ready to exit|Service Unavailable: /readyz|Cancel 0 running task"
+)
 # What the programs that know nothing of Django may see of the user's environment.
 PLAIN_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
