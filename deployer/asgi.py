@@ -14,15 +14,16 @@ http = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 
 from deployer.body_limit import BodyLimit
+from deployer.origin import SameOrigin
+from releases.api.authentication import is_somebody
 from releases.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(http, largest=settings.UPLOAD_MAX_BYTES),
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "http": BodyLimit(http, largest=settings.UPLOAD_MAX_BYTES, knows=is_somebody),
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )

@@ -3,40 +3,57 @@
 Django under ASGI takes a whole body to disk before it asks who sends it.
 """
 
+import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 MEBIBYTE = 1024**2
-# Forms, JSON, and whatever comes without a name: only known senders may upload.
+# Forms, JSON, and whatever comes from nobody that we know: only a known sender may upload, and only a build.
 SMALL = 4 * MEBIBYTE
+UPLOAD = re.compile(r"/api/apps/[^/]+/builds/?\Z")
+
+
+class TooLarge(Exception):
+    """The body went past its limit while it was read."""
 
 
 class BodyLimit:
-    """ASGI middleware. `largest`: bytes that somebody with credentials may send, right or wrong."""
+    """ASGI middleware. `largest`: bytes of an upload; `knows(headers)`: whether its sender is somebody."""
 
-    def __init__(self, app: Any, *, largest: int) -> None:
-        self.app, self.largest = app, largest
+    def __init__(self, app: Any, *, largest: int, knows: Callable[[dict[bytes, bytes]], Awaitable[bool]]) -> None:
+        self.app, self.largest, self.knows = app, largest, knows
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        known = b"authorization" in headers or b"cookie" in headers
-        limit = self.largest + MEBIBYTE if known else SMALL
-        length = headers.get(b"content-length", b"0")
+        limit = await self._limit(scope)
+        length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > limit:
             await _refuse(send, limit)
             return
-        received = 0
+        received, answered = 0, False
 
         async def bounded() -> dict:
-            """A body without a length is cut off where it passes the limit, as if its sender had gone."""
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            return message if received <= limit else {"type": "http.disconnect"}
+            if received > limit:
+                raise TooLarge
+            return message
 
-        await self.app(scope, bounded, send)
+        async def noted(message: dict) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self.app(scope, bounded, noted)
+        except TooLarge:
+            if not answered:
+                await _refuse(send, limit)
+
+    async def _limit(self, scope: dict) -> int:
+        if scope["method"] == "POST" and UPLOAD.match(scope["path"]) and await self.knows(dict(scope["headers"])):
+            return self.largest + MEBIBYTE
+        return SMALL
 
 
 async def _refuse(send: Any, limit: int) -> None:

@@ -163,13 +163,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of the loopback address. Raises PermissionError below 1024."""
+    """Whether a server could listen on this port of the loopback address. Raises CannotStart where it is root's."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except PermissionError:
-            raise
+        except PermissionError as error:
+            raise CannotStart(f"port {port} is for root only. Choose one from 1024 up: make up PORT=8000") from error
         except OSError:
             return False
     return True

@@ -1,5 +1,7 @@
 """Settings of the project: everything that differs between installations comes from the environment."""
 
+from pathlib import Path
+
 from csp.constants import NONE, SELF
 
 from deployer.env import BASE_DIR, HOME, TESTING, env
@@ -136,7 +138,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = True
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024**2
-FILE_UPLOAD_TEMP_DIR = None
+# On the disk where uploads end up, rather than in a /tmp that may be memory.
+FILE_UPLOAD_TEMP_DIR = DEPLOYER_UPLOADS if Path(DEPLOYER_UPLOADS).is_dir() else None
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -165,7 +168,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         "rq": {"level": "WARNING"},
         "rq.worker": {"level": "WARNING"},

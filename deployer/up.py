@@ -28,6 +28,9 @@ CHATTER = re.compile(
 # What the programs that know nothing of Django may see of the user's environment.
 PLAIN_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
+# Settings of ours with names that other programs use, too: they count only when they stand in `settings.env`.
+COMMON_NAMES = {"DEBUG", "LOG_LEVEL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"}
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -55,8 +58,8 @@ class Installation:
             "DJANGO_SETTINGS_MODULE": "deployer.settings",
             "PYTHONUNBUFFERED": "1",
         }
-        # A DATABASE_URL of the user's shell means some other program's database.
-        written = read_settings(self.home.settings_path).keys()
+        # A DATABASE_URL or DEBUG of the user's shell means some other program.
+        written = read_settings(self.home.settings_path).keys() | COMMON_NAMES
         return {name: value for name, value in os.environ.items() if name not in written} | own
 
     def redis(self) -> Program:
@@ -81,7 +84,8 @@ class Installation:
     def servers(self) -> list[Program]:
         web = ["-m", "uvicorn", "deployer.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)]
         web += ["--lifespan", "off", "--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"]
-        web += ["--ws-per-message-deflate", "false"]
+        # Nobody stands between us and the browser here: a forwarded address would be the browser's own invention.
+        web += ["--ws-per-message-deflate", "false", "--no-proxy-headers"]
         return [
             Program("web", [sys.executable, *web], self.full_environment, floor=2),
             self._manage("builds", "work", "builds"),
@@ -212,6 +216,14 @@ def _problems(body: bytes) -> str:
         return "the web server does not answer"
 
 
+def _user() -> str:
+    """A container's user need not have a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
 def banner(installation: Installation, words: list[str], terminal: Terminal) -> str:
     """What a person should know once all is up. `words` are those of `manage.py setup`."""
     kubeconfig = installation.home.kubeconfig
@@ -224,7 +236,7 @@ def banner(installation: Installation, words: list[str], terminal: Terminal) -> 
         "  Ctrl-C ends everything, the apps too; the next start brings them back.",
         "",
         "  The embedded cluster is for development and tests. What is deployed here",
-        f"  runs on this machine as {getpass.getuser()}, with all rights of that user.",
+        f"  runs on this machine as {_user()}, with all rights of that user.",
         "",
     ]
     return "\n".join(lines)

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
@@ -132,9 +134,21 @@ class TokenAdmin(ReadOnly):
     exclude = ["digest"]
 
 
+class PersonForm(UserChangeForm):
+    def clean(self) -> dict[str, Any]:
+        """Said here as a message; the action refuses it whatever the door."""
+        cleaned = super().clean() or self.cleaned_data
+        after = Person(pk=self.instance.pk, role=cleaned.get("role", ""), is_active=cleaned.get("is_active", False))
+        if actions.would_leave_no_administrator(after):
+            raise ValidationError("This is the last administrator: make somebody else one first.")
+        return cleaned
+
+
 @admin.register(Person)
 class PersonAdmin(UserAdmin):
     """People have no page of their own yet. Rights follow from the role alone."""
+
+    form = PersonForm
 
     list_display = ["username", "role", "email", "is_active", "last_login"]
     list_filter = ["role", "is_active"]
@@ -148,6 +162,9 @@ class PersonAdmin(UserAdmin):
         ("About", {"fields": ["first_name", "last_name", "email", "last_login", "date_joined"]}),
     ]
     add_fieldsets = [(None, {"fields": ["username", "role", "usable_password", "password1", "password2"]})]
+
+    def save_model(self, request: HttpRequest, obj: Person, form: Any, change: bool) -> None:
+        actions.save_person(obj, by=request.actor, changed=form.changed_data)  # type: ignore[attr-defined]
 
     def has_view_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
         return request.user.is_active and request.user.is_staff

@@ -26,6 +26,7 @@ ACTIONS = {
     "set_env": DEPLOYER,
     "reveal_env": DEPLOYER,
     "scale": DEPLOYER,
+    "manage_people": ADMINISTRATOR,
 }
 
 

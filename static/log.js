@@ -157,8 +157,10 @@ function paint(element, message) {
   const ansi = new AnsiUp();
   ansi.use_classes = true;
   ansi.url_allowlist = {};
+  // Titles and links (OSC): their words stay, their addresses go, as the server draws them.
+  const bare = shown.replace(/\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?/g, "");
   // In what was said, every quotation mark is escaped: this meets attributes only.
-  const html = ansi.ansi_to_html(`${shown}\x1b[0m`).replaceAll(' style="', ' data-style="');
+  const html = ansi.ansi_to_html(`${bare}\x1b[0m`).replaceAll(' style="', ' data-style="');
   const inert = new DOMParser().parseFromString(html, "text/html").body;
   for (const styled of inert.querySelectorAll("[data-style]")) {
     const classes = styled.dataset.style.split(";").map((style) => STYLES[style]).filter(Boolean);

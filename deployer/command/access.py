@@ -34,7 +34,7 @@ def _new_token(url: str, name: str) -> str:
     if not name:
         if not asked:
             raise Failure("Who are you? Give --name.", status=USAGE)
-        name = typer.prompt("Name", default=getpass.getuser(), err=True)
+        name = typer.prompt("Name", default=_user(), err=True)
     password = getpass.getpass("Password: ") if asked else sys.stdin.readline().rstrip("\n")
     credentials = {"username": name, "password": password, "name": f"deployer on {socket.gethostname()}"[:100]}
     return Server(url).post("/tokens", credentials)["token"]
@@ -59,3 +59,11 @@ def version() -> None:
     say(f"command  {deployer.__version__}")
     server = connect()
     say(f"server   {server.get('/server')['version']}  {server.url}")
+
+
+def _user() -> str | None:
+    """Who the machine says you are; a container's user need not have a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None

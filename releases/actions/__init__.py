@@ -4,6 +4,7 @@ from releases.actions.access import create_token, revoke_token
 from releases.actions.apps import create_app, delete_app
 from releases.actions.builds import cancel_build, create_build, finish_build
 from releases.actions.environment import EnvChange, reveal_env, set_env
+from releases.actions.people import save_person, would_leave_no_administrator
 from releases.actions.processes import processes, scale
 from releases.actions.readiness import readiness
 from releases.actions.rollouts import abort, promote, rollback
@@ -23,6 +24,8 @@ __all__ = [
     "reveal_env",
     "revoke_token",
     "rollback",
+    "save_person",
     "scale",
     "set_env",
+    "would_leave_no_administrator",
 ]

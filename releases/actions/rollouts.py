@@ -63,8 +63,8 @@ def abort(rollout: Rollout, *, by: Actor) -> None:
 def _start(
     app: App, release: Release, *, by: Actor, kind: str, note: str, discarded: list[str] | None = None
 ) -> Rollout:
-    if len(note) > 500:
-        raise Invalid("A note has at most 500 characters.")
+    if len(note) > 500 or "\x00" in note:
+        raise Invalid("A note has at most 500 characters, and no NUL.")
     number = app.rollouts_made + 1
     App.objects.filter(pk=app.pk).update(rollouts_made=number)
     try:

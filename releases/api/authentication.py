@@ -2,18 +2,53 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest, parse_cookie
 from ninja.errors import AuthenticationError
 from ninja.security import HttpBearer, SessionAuth
 
 from releases import policy
-from releases.models import Token
+from releases.models import Person, Token
 
 
 class Request(HttpRequest):
     """As the views get it: somebody acts."""
 
     actor: policy.Actor
+
+
+async def is_somebody(headers: dict[bytes, bytes]) -> bool:
+    """Whether these headers carry a token or a session that is good now: asked before a large body is read."""
+    return await database_sync_to_async(_is_somebody, thread_sensitive=False)(headers)
+
+
+def may_still_view(request: Request) -> bool:
+    """Whether who opened a stream might open it again now: their token, session, person and role as stored."""
+    auth = request.auth  # type: ignore[attr-defined]
+    if isinstance(auth, Token):
+        token = Token.objects.select_related("person").filter(pk=auth.pk).first()
+        person = token.person if token and token.is_valid else None
+    else:
+        person = _session_person(request.session.session_key)
+    return person is not None and not policy.refusals("view", by=policy.actor_for(person))
+
+
+def _session_person(key: str | None) -> Person | None:
+    request = HttpRequest()
+    request.session = SessionStore(key)
+    person = get_user(request)
+    return person if isinstance(person, Person) and person.is_active else None
+
+
+def _is_somebody(headers: dict[bytes, bytes]) -> bool:
+    scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return secret.isascii() and Token.find(secret.strip()) is not None
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    return _session_person(cookies.get(settings.SESSION_COOKIE_NAME)) is not None
 
 
 class BearerToken(HttpBearer):

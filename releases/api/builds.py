@@ -102,7 +102,7 @@ def build_log(
     request: Request, app_name: Path[str], build_id: str, after: After, follow: bool = False
 ) -> HttpResponseBase:
     """Its log after line `after`; with `follow` as it grows, until the build is over."""
-    return log_response(find_build(find_app(app_name), build_id), after, following=follow)
+    return log_response(request, find_build(find_app(app_name), build_id), after, following=follow)
 
 
 def _with_results(builds: QuerySet[Build]) -> QuerySet:

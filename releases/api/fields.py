@@ -24,6 +24,9 @@ class StrictParser(Parser):
     """JSON as its standard has it: no NaN, and only text that can be written as UTF-8 (no half of a surrogate pair)."""
 
     def parse_body(self, request: HttpRequest) -> Any:
+        # A browser sends JSON to a foreign address only after asking; plain text it sends unasked.
+        if request.content_type != "application/json":
+            raise ValueError("send JSON, as application/json")
         data = json.loads(request.body, parse_constant=_no_constant)
         json.dumps(data, ensure_ascii=False).encode()
         return data

@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from django.http import StreamingHttpResponse
 
 from releases import logs
+from releases.api.authentication import Request, may_still_view
 from releases.logs.tail import follow
 from releases.models import Build, LogLine, Rollout
 
@@ -41,9 +42,9 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def log_response(owner: Build | Rollout, after: int, *, following: bool) -> StreamingHttpResponse:
-    """The lines of `owner` with a number above `after`; when following, until it is finished."""
-    lines = _following(owner.owner, after) if following else _stored(owner.owner, after)
+def log_response(request: Request, owner: Build | Rollout, after: int, *, following: bool) -> StreamingHttpResponse:
+    """The lines of `owner` with a number above `after`; when following, until it is finished or the right is gone."""
+    lines = _following(request, owner.owner, after) if following else _stored(owner.owner, after)
     response = StreamingHttpResponse(lines, content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -60,11 +61,15 @@ async def _stored(owner: str, number: int) -> AsyncIterator[bytes]:
             return
 
 
-async def _following(owner: str, number: int) -> AsyncIterator[bytes]:
-    sent = time.monotonic()
+async def _following(request: Request, owner: str, number: int) -> AsyncIterator[bytes]:
+    sent = checked = time.monotonic()
     yield b"\n"  # the headers leave with the first bytes: a log without lines yet is answered at once, too
     async with aclosing(follow(owner, number)) as batches:  # type: ignore[type-var]
         async for lines in batches:
+            if time.monotonic() - checked >= KEEP_ALIVE_SECONDS:
+                checked = time.monotonic()
+                if not await database_sync_to_async(may_still_view, thread_sensitive=False)(request):
+                    return
             if lines:
                 yield _encoded(lines)
             elif time.monotonic() - sent >= KEEP_ALIVE_SECONDS:

@@ -79,7 +79,7 @@ def rollout_log(
     request: Request, app_name: Path[str], number: Path[int], after: After, follow: bool = False
 ) -> HttpResponseBase:
     """Its log after line `after`; with `follow` as it grows, until the rollout is over."""
-    return log_response(find_rollout(find_app(app_name), number), after, following=follow)
+    return log_response(request, find_rollout(find_app(app_name), number), after, following=follow)
 
 
 def rollout_details(rollout: Rollout) -> RolloutInfo:

@@ -2,5 +2,6 @@
 
 from releases.consumers.log import LogConsumer
 from releases.consumers.page import PageConsumer
+from releases.consumers.socket import NothingHere
 
-__all__ = ["LogConsumer", "PageConsumer"]
+__all__ = ["LogConsumer", "NothingHere", "PageConsumer"]

@@ -91,6 +91,14 @@ class Socket(AsyncWebsocketConsumer):
             return True
 
 
+class NothingHere(Socket):
+    """Any other address: an answer, not a failure of the server."""
+
+    async def run(self) -> None:
+        await self.actor()
+        raise Http404
+
+
 def _actor(scope: dict[str, Any]) -> Actor:
     person = _person(scope)
     actor = policy.actor_for(person) if person else policy.NOBODY

@@ -39,6 +39,7 @@ def page(view: View) -> View:
 
     @functools.wraps(view)
     def drawn(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        _refuse_nul(request)
         try:
             return view(request, *args, **kwargs)
         except DeployerError as error:
@@ -55,6 +56,7 @@ def deed(view: View) -> View:
 
     @functools.wraps(view)
     def done(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        _refuse_nul(request)
         try:
             return view(request, *args, **kwargs)
         except DeployerError as error:
@@ -85,10 +87,24 @@ def busy(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def _refuse_nul(request: HttpRequest) -> None:
+    """No name of ours holds one, and PostgreSQL can't even be asked."""
+    if "\x00" in request.path:
+        raise Http404
+
+
+def _path_of(address: str, host: str) -> list[str]:
+    """Its path, if it is one of ours."""
+    try:
+        asked = urlsplit(address)
+    except ValueError:
+        return []
+    return [asked.path] if asked.netloc == host else []
+
+
 def _came_from(request: Request, app_name: str | None, error: DeployerError) -> HttpResponseBase:
     """The page whose button was pressed, by the Referer, which our policy has browsers send to ourselves only."""
-    referer = urlsplit(request.headers.get("Referer", ""))
-    paths = [referer.path] if referer.netloc == request.get_host() else []
+    paths = _path_of(request.headers.get("Referer", ""), request.get_host())
     paths.append(reverse("app", args=[app_name]) if app_name else reverse("apps"))
     request.trouble = error
     request.method = "GET"

@@ -4,6 +4,7 @@ import getpass
 import secrets
 import sys
 
+from axes.utils import reset
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError
@@ -23,6 +24,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, user: str | None, link: bool, generate: bool, **options: object) -> None:
         person = self._person(user)
+        # Who has the machine is not locked out by those who have only guessed.
+        reset(username=person.get_username())
         if link:
             self.stdout.write(sign_in_link(person))
             return

@@ -34,7 +34,11 @@ class Command(BaseCommand):
 def first_administrator() -> Person:
     """The administrator who has been here longest; made if there is none."""
     person = Person.objects.filter(role=Person.ADMINISTRATOR, is_active=True).order_by("pk").first()
-    return person or Person.objects.create_person(ADMINISTRATOR, role=Person.ADMINISTRATOR)
+    if person:
+        return person
+    taken = set(Person.objects.values_list("username", flat=True))
+    names = [ADMINISTRATOR, *(f"{ADMINISTRATOR}{number}" for number in range(2, len(taken) + 3))]
+    return Person.objects.create_person(next(name for name in names if name not in taken), role=Person.ADMINISTRATOR)
 
 
 def sign_in_link(person: Person) -> str:
