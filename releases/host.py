@@ -67,8 +67,9 @@ class Host:
             logger.exception("%s was dropped and waits for the reaper", rollout)
         finally:
             with self.lock:
-                self.carried.pop(rollout.pk, None)
-                self.threads.pop(rollout.pk, None)
+                if self.carried.get(rollout.pk) is rollout:  # else we carry it again, in a later epoch
+                    del self.carried[rollout.pk]
+                    self.threads.pop(rollout.pk, None)
             connections.close_all()
 
     def _carry(self, rollout: Rollout) -> None:
@@ -98,7 +99,7 @@ class Host:
         with self.lock:
             if self.mirror is None or self.mirror.cluster is not cluster:
                 if self.mirror is not None:
-                    self.mirror.stop()
+                    self.mirror.retire()
                 self.mirror = Mirror(cluster, labels=manifests.OURS, prefix="deployer-")
                 self.mirror.start()
             return self.mirror

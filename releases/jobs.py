@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from datetime import timedelta
 
 import django_rq
@@ -14,6 +15,7 @@ from releases import actions, host, logs, queues
 from releases.errors import BuildFailed, IllegalTransition, Stale
 from releases.models import Build, Rollout
 from releases.pipeline.build import Cancelled, discard, make
+from releases.pipeline.build import sweep as sweep
 
 logger = logging.getLogger(__name__)
 RESTARTS = 1  # a build begins again once after its worker died; what kills two workers kills a third
@@ -88,17 +90,34 @@ def _beat(build: Build, stopped: threading.Event) -> None:
 
 def reap() -> None:
     """One round: whatever has lost its worker or its job is enqueued anew; whatever has waited too long ends."""
-    for build in _orphans(Build):
-        if build.taken and build.restarts >= RESTARTS:
-            _fail_build(build, "Its workers died twice; it is not tried again.")
-        elif build.renew(restarts=build.restarts + int(build.taken)):
-            logger.warning("%s has lost its worker and begins again", build)
-            queues.enqueue_build(build)
-    for rollout in _orphans(Rollout):
-        if rollout.renew():
-            logger.warning("%s has lost its worker and goes on", rollout)
-            queues.enqueue_rollout(rollout)
+    if _database_is_held():
+        return  # whoever could not write their heartbeat is not dead
+    for row in [*_orphans(Build), *_orphans(Rollout)]:
+        try:
+            _take_up(row)
+        except Exception:
+            logger.exception("%s could not be taken up", row)
     _end_overdue()
+
+
+def _take_up(row: Build | Rollout) -> None:
+    if isinstance(row, Rollout):
+        if row.renew(if_silent=True):
+            logger.warning("%s has lost its worker and goes on", row)
+            queues.enqueue_rollout(row)
+    elif row.taken and row.restarts >= RESTARTS:
+        _fail_build(row, "Its workers died twice; it is not tried again.")
+    elif row.renew(if_silent=True, restarts=row.restarts + int(row.taken)):
+        logger.warning("%s has lost its worker and begins again", row)
+        queues.enqueue_build(row)
+
+
+def _database_is_held() -> bool:
+    """Whether writing has to wait for somebody who holds the database for long: then so had all heartbeats."""
+    began = time.monotonic()
+    with transaction.atomic():
+        Build.objects.filter(pk="").update(heartbeat=None)
+    return time.monotonic() - began > settings.HEARTBEAT_SECONDS
 
 
 def _orphans(model: type[Build] | type[Rollout]) -> list:
@@ -108,7 +127,9 @@ def _orphans(model: type[Build] | type[Rollout]) -> list:
     grace = now - timedelta(seconds=settings.QUEUED_WITHOUT_JOB_SECONDS)
     waiting = Q(taken=False) & (Q(heartbeat__lt=grace) | Q(heartbeat=None, created_at__lt=grace))
     unfinished = model.objects.filter(status__in=model.unfinished_statuses()).exclude(status="paused")
-    found = list(unfinished.filter(silent | waiting).select_related("app"))
+    # The objects of a rollout are large, and those whose key is lost can't be read at all.
+    columns = [field.name for field in model._meta.concrete_fields if field.name != "objects_applied"]
+    found = list(unfinished.filter(silent | waiting).only(*columns))
     if not any(not row.taken for row in found):
         return found
     queue = "builds" if model is Build else "rollouts"

@@ -37,7 +37,7 @@ NOBODY = Actor(label="nobody", role=None)
 def actor_for(person: Person, *, via: str = "") -> Actor:
     """The person as an actor; `via` names the token that they came with."""
     label = f"{person.username} ({via})" if via else person.username
-    return Actor(label=label, role=person.role if person.is_active else None, person=person)
+    return Actor(label=label[:200], role=person.role if person.is_active else None, person=person)
 
 
 def author_of(row: Authored) -> Actor:
@@ -62,6 +62,8 @@ class Reason:
 def refusals(action: str, *, by: Actor, app: App | None = None, release: Release | None = None) -> list[Reason]:
     """All the reasons why `by` may not do `action` now, the gravest first; empty when they may."""
     reasons = _role(action, by)
+    if app is not None and app.deleting_at and action != "delete_app":
+        reasons.append(Reason("being_deleted", f"{app.name} is being deleted."))
     if action in ("promote", "rollback") and app is not None:
         reasons += _rollout_in_progress(app)
     if action == "promote" and release is not None:

@@ -26,7 +26,7 @@ class BuildWorker(Worker):
     """Forks for each build. An orphaned fork would go on building beside the one that takes over."""
 
     def main_work_horse(self, *args: Any, **kwargs: Any) -> None:
-        die_with(os.getppid())
+        die_with(self.pid or 0)
         super().main_work_horse(*args, **kwargs)
 
 

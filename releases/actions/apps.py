@@ -4,9 +4,10 @@ import re
 from functools import partial
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from releases import audit, logs, policy
-from releases.errors import Invalid, Taken
+from releases.errors import DeployerError, Invalid, Taken
 from releases.models import App, LogLine
 from releases.models.app import NAME_MAX, NAME_PATTERN
 from releases.pipeline import operate
@@ -41,11 +42,16 @@ def delete_app(app: App, *, by: Actor) -> None:
 
     Raises NotAllowed, and ClusterUnavailable: then nothing is lost.
     """
-    policy.require("delete_app", by=by, app=app)
-    operate.remove(app)
     with transaction.atomic():
         app = App.objects.select_for_update().get(pk=app.pk)
         policy.require("delete_app", by=by, app=app)
+        App.objects.filter(pk=app.pk).update(deleting_at=timezone.now())  # from here on nothing begins any more
+    try:
+        operate.remove(app)
+    except DeployerError:
+        App.objects.filter(pk=app.pk).update(deleting_at=None)
+        raise
+    with transaction.atomic():
         owners = [build.owner for build in app.builds.only("id")] + [
             rollout.owner for rollout in app.rollouts.only("id")
         ]

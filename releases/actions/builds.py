@@ -48,6 +48,7 @@ def create_build(
     try:
         build.source_bytes = _store(source, path)
         with transaction.atomic():
+            policy.require("create_build", by=by, app=App.objects.select_for_update().get(pk=app.pk))
             build.save(force_insert=True)
             audit.record("create_build", by=by, app=app, subject=build.pk, promote=promote)
             queues.enqueue_build(build)

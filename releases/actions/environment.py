@@ -35,6 +35,7 @@ def set_env(app: App, *, by: Actor, set: dict[str, str], unset: list[str], stage
     _check(set, unset)
     with transaction.atomic():
         app = App.objects.select_for_update().get(pk=app.pk)
+        policy.require("set_env", by=by, app=app)
         base = _base(app, stage=stage)
         if base is None:
             return _stage_only(app, set, unset, by=by)

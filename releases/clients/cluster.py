@@ -22,6 +22,7 @@ TIMEOUT = urllib3.Timeout(connect=3, read=30)
 WATCH_TIMEOUT = urllib3.Timeout(connect=3, read=75)
 WATCH_SECONDS = 1800
 PAGE = 500
+LOG_BYTES = 4 * 1024**2
 
 
 class Resource(NamedTuple):
@@ -141,14 +142,13 @@ class Cluster:
         finally:
             response.close()
 
-    def log(self, namespace: str, pod: str, *, container: str, tail: int, previous: bool, seconds: float) -> list[str]:
-        """The last `tail` lines of a container, within `seconds`."""
-        query = {
-            "container": container,
-            "tailLines": str(tail),
-            "limitBytes": "65536",
-            "previous": str(previous).lower(),
-        }
+    def log(
+        self, namespace: str, pod: str, *, container: str, tail: int | None, previous: bool, seconds: float
+    ) -> list[str]:
+        """The last `tail` lines of a container, or all; at most 4 MiB from where that begins; within `seconds`."""
+        query = {"container": container, "limitBytes": str(LOG_BYTES), "previous": str(previous).lower()}
+        if tail is not None:
+            query["tailLines"] = str(tail)
         timeout = urllib3.Timeout(connect=seconds, read=seconds)
         response = self._open("GET", self._path("Pod", namespace, pod) + "/log", query=query, timeout=timeout)
         try:
@@ -260,8 +260,10 @@ def _error(code: int, status: Object, headers: Any) -> errors.ClusterError:
         return errors.Conflict(message)
     if code == 410:
         return errors.Expired(message)
-    # A server-side apply with an unknown field or a wrong type answers 500 without a reason: asking again is no use.
-    if code == 429 or (code >= 500 and not (code == 500 and not status.get("reason"))):
+    # A server-side apply with an unknown field or a wrong type answers 500: asking again is no use. A token that is
+    # refused may be one that is being renewed.
+    hopeless = code == 500 and "typed patch object" in message
+    if code in (401, 429) or (code >= 500 and not hopeless):
         after = headers.get("Retry-After", "")
         return errors.ClusterUnavailable(message, retry_after=float(after) if after.isdigit() else None)
     return errors.Refused(message)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from releases.clients.cluster import Cluster, Object
 from releases.errors import ClusterError, ClusterUnavailable, Expired
 
 logger = logging.getLogger(__name__)
+DELETED_KEPT = 5000
+SETTLED_SECONDS = 10.0
 BACK_OFF_SECONDS = (0.05, 0.2, 0.5, 1, 2, 5)
 
 
@@ -47,14 +50,20 @@ class Mirror:
         self.listed = {kind: threading.Event() for kind in FIELDS}
         self.followers: dict[str, set[threading.Event]] = defaultdict(set)
         self.problems: dict[str, ClusterError] = {}
+        self.deleted: dict[str, dict[tuple[str, str], int]] = {kind: {} for kind in FIELDS}
+        self.retired = False
         self.stopped = threading.Event()
 
     def start(self) -> None:
         for kind in FIELDS:
             threading.Thread(target=self._run, args=(kind,), name=f"watch-{kind}", daemon=True).start()
 
-    def stop(self) -> None:
-        self.stopped.set()
+    def retire(self) -> None:
+        """Stop as soon as nobody follows any more."""
+        with self.lock:
+            self.retired = True
+            if not self.followers:
+                self.stopped.set()
 
     @contextmanager
     def following(self, namespace: str) -> Iterator[threading.Event]:
@@ -70,6 +79,8 @@ class Mirror:
                 self.followers[namespace].discard(woken)
                 if not self.followers[namespace]:
                     del self.followers[namespace]
+                if self.retired and not self.followers:
+                    self.stopped.set()
 
     def view(self, namespace: str) -> View:
         """Raises ClusterUnavailable while a kind has never been listed, or its watch can't be had again."""
@@ -91,12 +102,15 @@ class Mirror:
     def reread(self, namespace: str) -> None:
         """Ask the cluster itself, after a long silence: a stream may be open and dead. Raises ClusterUnavailable."""
         for kind in FIELDS:
-            items, _ = self.cluster.list_all(kind, namespace, labels=self._labels(kind))
+            items, at = self.cluster.list_all(kind, namespace, labels=self._labels(kind))
             listed = {_key(item): {**item, "kind": kind} for item in items}
             with self.lock:
+                # A watch may have brought something newer than this list, creations and deletions too.
+                deleted = self.deleted[kind]
+                listed = {key: obj for key, obj in listed.items() if _version(obj) > deleted.get(key, -1)}
                 known = {key: obj for key, obj in self.objects[kind].items() if key[0] == namespace}
                 news = {key for key, obj in listed.items() if key not in known or _version(obj) > _version(known[key])}
-                gone = known.keys() - listed.keys()
+                gone = {key for key in known.keys() - listed.keys() if _version(known[key]) <= _number(at)}
                 for key in gone:
                     del self.objects[kind][key]
                 self.objects[kind].update({key: listed[key] for key in news})
@@ -108,18 +122,18 @@ class Mirror:
     def _run(self, kind: str) -> None:
         failures = 0
         while not self.stopped.is_set():
+            began = time.monotonic()
             try:
-                since = self._list(kind)
-                failures = 0
-                self._follow(kind, since)
+                self._follow(kind, self._list(kind))
             except Expired:
-                continue
+                logger.debug("the watch of %s begins anew", kind)
             except ClusterError as error:
                 self._problem(kind, error)
             except Exception:
                 logger.exception("watching %s failed", kind)
+            # A watch that is refused at once must not list the whole cluster over and over.
+            failures = 0 if time.monotonic() - began > SETTLED_SECONDS else failures + 1
             self.stopped.wait(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
-            failures += 1
 
     def _list(self, kind: str) -> str:
         items, version = self.cluster.list_all(kind, labels=self._labels(kind))
@@ -147,6 +161,9 @@ class Mirror:
         with self.lock:
             if change == "DELETED":
                 self.objects[kind].pop(_key(obj), None)
+                if len(self.deleted[kind]) >= DELETED_KEPT:
+                    self.deleted[kind].clear()
+                self.deleted[kind][_key(obj)] = _version(obj)
             else:
                 self.objects[kind][_key(obj)] = obj
             self._wake({obj["metadata"].get("namespace", "")})
@@ -170,7 +187,10 @@ class Mirror:
 
 def _version(obj: Object) -> int:
     """Versions are numbers that rise, in every cluster that we know; one that is not counts as older."""
-    version = obj["metadata"].get("resourceVersion", "")
+    return _number(obj["metadata"].get("resourceVersion", ""))
+
+
+def _number(version: str) -> int:
     return int(version) if version.isdigit() else 0
 
 

@@ -21,7 +21,7 @@ MESSAGE_MAX = 16_384
 STRANGE = str.maketrans({"\x00": "\ufffd", "\n": " ", "\r": " "})
 COLUMNS = ("owner", "number", "time", "stream", "message", "source_key")
 
-__all__ = ["Line", "Mask", "after", "append", "flush", "nudge", "pages_changed", "topic"]
+__all__ = ["Line", "Mask", "after", "append", "clean", "flush", "nudge", "pages_changed", "topic"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _insert(owner: str, first: int, lines: list[Line], mask: Mask | None) -> Non
     hide = mask.hide if mask else str
     adapt = connection.ops.adapt_datetimefield_value
     rows = [
-        (owner, number, adapt(line.time), line.stream[:300], _clean(hide(line.message)), line.source_key)
+        (owner, number, adapt(line.time), line.stream[:300], clean(hide(line.message)), line.source_key)
         for number, line in enumerate(lines, start=first)
     ]
     table = connection.ops.quote_name(LogLine._meta.db_table)
@@ -93,7 +93,7 @@ def _insert(owner: str, first: int, lines: list[Line], mask: Mask | None) -> Non
         cursor.executemany(statement, rows)
 
 
-def _clean(message: str) -> str:
+def clean(message: str) -> str:
     """One line of bounded length that every database stores (no NUL, no half of a surrogate pair)."""
     message = message.rstrip("\r\n")
     if len(message) > MESSAGE_MAX:

@@ -22,6 +22,7 @@ class App(Authored):
     active_release = models.ForeignKey("Release", null=True, on_delete=models.SET_NULL, related_name="+")
     scale = models.JSONField(default=dict, help_text="service → processes, as last asked for by a person")
     staged = EncryptedJSONField(default=dict, help_text="variable → value, or null to unset: for the next build")
+    deleting_at = models.DateTimeField(null=True, help_text="since when everything of it is being taken away")
     rollouts_made = models.PositiveIntegerField(default=0)
 
     class Meta:

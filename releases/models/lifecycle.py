@@ -108,12 +108,16 @@ class Lifecycle(Authored):
     def beat(self, now: datetime | None = None) -> None:
         self.write(heartbeat=now or timezone.now())
 
-    def renew(self, **changes: Any) -> bool:
+    def renew(self, *, if_silent: bool = False, **changes: Any) -> bool:
         """Raise the epoch, so that it can be enqueued anew and its former worker can write no more.
 
-        False if somebody else did first, or it is over.
+        False if somebody else did first, or it is over; `if_silent`: also if it has been taken or its heart has beaten
+        since it was read.
         """
-        here = type(self)._default_manager.filter(pk=self.pk, epoch=self.epoch, status__in=self.unfinished_statuses())
+        unfinished = type(self)._default_manager.filter(status__in=self.unfinished_statuses())
+        here = unfinished.filter(pk=self.pk, epoch=self.epoch)
+        if if_silent:
+            here = here.filter(taken=self.taken, heartbeat=self.heartbeat)
         if not here.update(epoch=F("epoch") + 1, taken=False, heartbeat=timezone.now(), **changes):
             return False
         self._set(epoch=self.epoch + 1, taken=False, **changes)

@@ -41,9 +41,21 @@ class Release(Authored):
         return f"{self.app.get_absolute_url()}/releases/{self.id}"
 
     def missing_variables(self) -> list[str]:
-        """The variables that its manifest requires and its environment lacks, in order."""
+        """The variables that some service requires and the environment lacks, in order."""
+        required = {
+            name
+            for service in self.manifest["services"]
+            for name, default in self.declared(service).items()
+            if default is None
+        }
+        return sorted(required - self.env.keys())
+
+    def declared(self, service: str) -> dict[str, str | None]:
+        """The variables that the manifest declares for `service`, with their defaults; None: it must be given.
+
+        A default anywhere stands: naming a variable again does not take it away.
+        """
         declared: dict[str, str | None] = dict(self.manifest["environment"])
-        for service in self.manifest["services"].values():
-            for name, default in service["environment"].items():
-                declared[name] = declared.get(name) if default is None else default
-        return sorted(name for name, default in declared.items() if default is None and name not in self.env)
+        for name, default in self.manifest["services"][service]["environment"].items():
+            declared[name] = declared.get(name) if default is None else default
+        return declared

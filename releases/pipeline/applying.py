@@ -48,7 +48,7 @@ class Writer:
         live = self.cluster.find(obj["kind"], self.namespace, obj["metadata"]["name"])
         if live is None:
             return True
-        after = self.cluster.apply(self._stamped(obj, live), manager=MANAGER, force=True, dry_run=True)
+        after = self.cluster.apply(self._stamped(obj), manager=MANAGER, force=True, dry_run=True)
         return _substance(after) != _substance(live)
 
     def refuse_strangers(self, objects: list[Object]) -> None:
@@ -78,7 +78,10 @@ class Writer:
             return False
 
     def surplus(self, wanted: list[Object], *, kept_secrets: set[str]) -> list[Object]:
-        """What carries our labels and is not wanted, and the releases' Secrets that nothing may need any more."""
+        """What carries our labels and is not wanted, and the releases' Secrets that nothing may need any more.
+
+        Raises Stale when somebody newer has written any of it.
+        """
         names = {(obj["kind"], obj["metadata"]["name"]) for obj in wanted}
         found = []
         for kind in PRUNED:
@@ -87,7 +90,9 @@ class Writer:
                 name = item["metadata"]["name"]
                 kept = (kind, name) in names or (kind == "Secret" and name in kept_secrets)
                 if not kept and self._is_ours(item):
-                    found.append({**item, "kind": kind})
+                    live = {**item, "kind": kind}
+                    self._refuse_newer(live)
+                    found.append(live)
         return found
 
     # --- How --------------------------------------------------------------------------------------------------------

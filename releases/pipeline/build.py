@@ -18,6 +18,7 @@ from releases.pipeline import deployer_yml
 
 FLUSH_SECONDS = 0.05
 FLUSH_LINES = 2000
+LEFT_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ def discard(build: Build) -> None:
     upload_of(build).unlink(missing_ok=True)
     for folder in _workplace().glob(f"{build.pk}-*"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Uploads and folders of builds that are over: what a worker left that died between the end and `discard`."""
+    unfinished = set(Build.objects.filter(status__in=Build.unfinished_statuses()).values_list("pk", flat=True))
+    for path in [*Path(settings.DEPLOYER_UPLOADS).glob("B*.tar.gz"), *_workplace().glob("B*-*")]:
+        build_id = path.name[:11]
+        if build_id not in unfinished and time.time() - path.stat().st_mtime > LEFT_SECONDS:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def make(build: Build) -> Result:

@@ -62,10 +62,13 @@ def service_states(rollout: Rollout, view: View, *, first: bool) -> list[Service
     baseline = (rollout.baseline or {}).get("services", {})
     progress = rollout.progress
     first_seen = {key: time(text) for key, text in progress.get("first_seen", {}).items()}
+    told = (rollout.baseline or {}).get("events", {})
     kills = frozenset(
         event["involvedObject"].get("uid", "")
         for event in view.events
-        if event.get("reason") == "Killing" and "failed liveness probe" in (event.get("message") or "")
+        if event.get("reason") == "Killing"
+        and "failed liveness probe" in (event.get("message") or "")
+        and count(event) > told.get(event["metadata"]["uid"], 0)
     )
     states = []
     for name in rollout.release.manifest["services"]:
@@ -131,7 +134,6 @@ def baseline(view_of_services: dict[str, tuple[Object | None, list[Object]]], ev
             "desired": deployment["spec"].get("replicas", 1) if deployment else 0,
             "available": status.get("availableReplicas", 0),
             "exits": {processes.uid(pod): processes.exits(pod) for pod in pods},
-            "template": deployment["spec"]["template"] if deployment else None,
         }
     return {"services": services, "events": event_counts(events)}
 

@@ -3,16 +3,17 @@
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from releases import logs
-from releases.clients.cluster import Cluster
+from releases.clients.cluster import Cluster, connect
 from releases.clients.mirror import Mirror
-from releases.errors import ClusterUnavailable
+from releases.errors import ClusterUnavailable, RolloutFailed, Stale
 from releases.models import Rollout
 from releases.pipeline.applying import Object, Writer
 
@@ -20,7 +21,9 @@ OURS = "system/deployer"
 ATOM = "system/k8s/atom/app"
 TROUBLE_WORTH_A_LINE = 1.0  # seconds that the cluster may be away before the log speaks of it
 RETRY_SECONDS = 1.0
+RETRY_SECONDS_MAX = 30.0
 SILENCE_SECONDS = 5.0
+AWAY_FOR = timedelta(hours=24)
 
 
 class HandOver(Exception):
@@ -56,6 +59,9 @@ class Ground:
             stamp=(rollout.number, rollout.epoch),
         )
 
+        if text := rollout.progress.get("away_since"):
+            self.away_since, self.said_away = parse_datetime(text), True
+
     @property
     def namespace(self) -> str:
         return self.rollout.app.namespace
@@ -63,6 +69,10 @@ class Ground:
     def say(self, message: str, *, stream: str = OURS, key: str | None = None) -> None:
         """One line of the rollout's log. `key`: said once, also when another worker comes by here again."""
         logs.append(self.rollout, [logs.Line(stream, message, source_key=key)], mask=self.mask)
+
+    def clean(self, text: str) -> str:
+        """What the cluster said, as it may be stored and shown: no value of a variable, nothing unprintable."""
+        return logs.clean(self.mask.hide(text))
 
     def say_all(self, lines: list[logs.Line]) -> None:
         if lines:
@@ -82,8 +92,11 @@ class Ground:
             raise HandOver
         if abortable:
             rollout = self.rollout
-            fresh = Rollout.objects.filter(pk=rollout.pk).values_list("abort_requested_at", "abort_by").first()
-            if fresh and fresh[0]:
+            mine = Rollout.objects.filter(pk=rollout.pk, epoch=rollout.epoch)
+            fresh = mine.values_list("abort_requested_at", "abort_by").first()
+            if fresh is None:
+                raise Stale(f"{rollout} was taken over by another worker.")
+            if fresh[0]:
                 rollout.abort_requested_at, rollout.abort_by = fresh
                 raise Aborted
 
@@ -101,14 +114,23 @@ class Ground:
         self.woken.clear()
 
     def cluster_is_away(self, error: ClusterUnavailable) -> None:
-        """Say once what we wait for, then wait a moment."""
+        """Say once what we wait for, then wait a moment.
+
+        Raises RolloutFailed after a day, and HandOver when the kubeconfig names another address or key by now.
+        """
         now = timezone.now()
         self.away_since = self.away_since or now
         if not self.said_away and (now - self.away_since).total_seconds() > TROUBLE_WORTH_A_LINE:
             self.said_away = True
             self.say(f"Waiting for the cluster: {error.message}")
+            self.remember(progress={**self.rollout.progress, "away_since": self.away_since.isoformat()})
+        if now - self.away_since > AWAY_FOR:
+            self.away_since = None
+            raise RolloutFailed("The cluster did not answer for a day.", cause="cluster_unavailable")
+        if self._is_elsewhere_now():
+            raise HandOver
         connections.close_all()
-        self.stop.wait(error.retry_after or RETRY_SECONDS)
+        self.stop.wait(min(error.retry_after or RETRY_SECONDS, RETRY_SECONDS_MAX))
 
     def cluster_is_back(self) -> float:
         """Seconds that it was away; 0 when it was not."""
@@ -117,8 +139,16 @@ class Ground:
         away = (timezone.now() - self.away_since).total_seconds()
         if self.said_away:
             self.say(f"The cluster answers again, after {away:.0f} s.")
+            kept = {key: value for key, value in self.rollout.progress.items() if key != "away_since"}
+            self.remember(progress=kept)
         self.away_since, self.said_away = None, False
         return away
+
+    def _is_elsewhere_now(self) -> bool:
+        try:
+            return connect(settings.DEPLOYER_KUBECONFIG) is not self.cluster
+        except ClusterUnavailable:
+            return False
 
     def objects(self) -> list[Object]:
         return self.rollout.objects_applied or []

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.dateparse import parse_datetime
 
 from releases.clients.cluster import connect
+from releases.logs import Mask
 from releases.models import App
 from releases.pipeline import manifests
 from releases.pipeline import processes as pods
@@ -28,7 +29,9 @@ class Process:
 def processes(app: App) -> list[Process]:
     """Ordered by service and age. Raises ClusterUnavailable."""
     items, _ = connect(settings.DEPLOYER_KUBECONFIG).list_all("Pod", app.namespace, labels=manifests.OURS)
-    found = [_process(pod) for pod in items if pods.service(pod)]
+    rollout = app.unfinished_rollout
+    mask = Mask.of(rollout.release if rollout else None, app.active_release)
+    found = [_process(pod, mask) for pod in items if pods.service(pod)]
     return sorted(found, key=lambda process: (process.service, str(process.started_at), process.name))
 
 
@@ -37,7 +40,7 @@ def cluster_version() -> str:
     return connect(settings.DEPLOYER_KUBECONFIG).version()
 
 
-def _process(pod: dict) -> Process:
+def _process(pod: dict, mask: Mask) -> Process:
     ailment = pods.ailment(pod)
     ended = pods.last_exit(pod)
     reason = (ailment.message or ailment.reason) if ailment else pods.exit_words(ended) if ended else ""
@@ -48,5 +51,5 @@ def _process(pod: dict) -> Process:
         state=pods.state(pod),
         restarts=pods.container(pod).get("restartCount", 0),
         started_at=parse_datetime(pod["status"].get("startTime") or pod["metadata"]["creationTimestamp"]),
-        reason="" if pods.is_ready(pod) else reason,
+        reason="" if pods.is_ready(pod) else mask.hide(reason),
     )

@@ -176,8 +176,8 @@ def _container(release: Release, name: str) -> Object:
 def _plain_variables(release: Release, name: str) -> list[tuple[str, str]]:
     """What is no secret: who the process is, its port, and the manifest's defaults for what the environment lacks."""
     service = release.manifest["services"][name]
-    declared = {**release.manifest["environment"], **service["environment"]}
-    defaults = [(key, value) for key, value in declared.items() if value is not None and key not in release.env]
+    declared = release.declared(name).items()
+    defaults = [(key, value) for key, value in declared if value is not None and key not in release.env]
     about = [
         ("DEPLOYER_APP", release.app.name),
         ("DEPLOYER_SERVICE", name),

@@ -16,7 +16,6 @@ from releases.pipeline.health import Rules, ServiceState
 
 logger = logging.getLogger(__name__)
 STREAM = "release-command"
-OUTPUT_LINES = 10_000
 EVIDENCE_LINES = 20
 LOOK_SECONDS = 0.5
 
@@ -25,11 +24,12 @@ def run(ground: Ground) -> None:
     """Until it has ended well. Raises RolloutFailed, Aborted: by then nothing of it runs any more."""
     job = _begin(ground)
     try:
-        _judge(*_follow(ground, job))
+        conditions, pod = _follow(ground, job)
     except (Aborted, RolloutFailed):
         _stop(ground, job)
         raise
-    # First note that it is done, then remove it: who takes over in between must not miss it.
+    # First note how it ended, then remove it: who takes over in between must not miss it.
+    _judge(ground, conditions, pod)
     with transaction.atomic():
         ground.say_all([ground.status_line("Pending", "Updating")])
         ground.rollout.transition("rolling")
@@ -37,22 +37,33 @@ def run(ground: Ground) -> None:
     _stop(ground, job)
 
 
-def _follow(ground: Ground, job: Object) -> tuple[dict[str, Object], Object | None, list[str]]:
-    """Tell its output while it runs. Gives the Job's true conditions, its pod, and the output. Raises RolloutFailed."""
+def remove(ground: Ground) -> None:
+    """The Job of this rollout, if there is one, once its end is noted; else the next prune does it."""
+    if "job" in ground.rollout.progress:
+        try:
+            name = f"release-{ground.rollout.number}"
+            ground.cluster.delete("Job", ground.namespace, name, uid=ground.rollout.progress["job"])
+        except ClusterError as error:
+            logger.info("a release command's Job stays for the next prune: %s", error.message)
+
+
+def _follow(ground: Ground, job: Object) -> tuple[dict[str, Object], Object | None]:
+    """Tell its output while it runs. Gives the Job's true conditions and its pod. Raises RolloutFailed."""
     events = following.EventLog((ground.rollout.baseline or {}).get("events", {}))
-    output: list[str] = []
+    told = 0
     while True:
         ground.check()
         view = ground.mirror.view(ground.namespace)
         ground.say_all(events.lines(view, timezone.now()))
         pod = next((pod for pod in view.pods if _is_of(pod, job)), None)
-        output = _tell_output(ground, pod, output)
+        told = _tell_output(ground, pod, told)
         conditions = _conditions(ground, job)
         if conditions.keys() & {"Failed", "Complete"}:
             # The mirror may lag behind the Job: how it ended, and its last lines, are asked of the cluster itself.
             pods, _ = ground.cluster.list_all("Pod", ground.namespace, labels=manifests.OURS)
             pod = next((pod for pod in pods if _is_of(pod, job)), pod)
-            return conditions, pod, _tell_output(ground, pod, output)
+            _tell_output(ground, pod, told)
+            return conditions, pod
         if pod is not None:
             _refuse_hopeless(ground, pod)
         ground.wait(LOOK_SECONDS)
@@ -94,7 +105,7 @@ def _conditions(ground: Ground, job: Object) -> dict[str, Object]:
     return {item["type"]: item for item in live.get("status", {}).get("conditions") or [] if item["status"] == "True"}
 
 
-def _judge(conditions: dict[str, Object], pod: Object | None, output: list[str]) -> None:
+def _judge(ground: Ground, conditions: dict[str, Object], pod: Object | None) -> None:
     """Raises RolloutFailed unless it ended well."""
     ended = processes.last_exit(pod) if pod else {}
     if "Failed" in conditions:
@@ -103,9 +114,9 @@ def _judge(conditions: dict[str, Object], pod: Object | None, output: list[str])
             f"The release command {words}.",
             cause="release_command",
             hint="Look at the last lines that it wrote.",
-            evidence=output[-EVIDENCE_LINES:],
+            evidence=_output(ground, pod, tail=EVIDENCE_LINES),
         )
-    if pod is not None and processes.is_going(pod) and not ended:
+    if pod is not None and _was_stopped(pod, ended):
         # A program that exits with 0 when it is told to stop makes its Job complete.
         raise RolloutFailed("The release command was stopped before it had ended.", cause="release_command")
 
@@ -122,24 +133,39 @@ def _refuse_hopeless(ground: Ground, pod: Object) -> None:
         raise RolloutFailed(f"The release command can't run: {words}", cause=ailment.family)
 
 
-def _tell_output(ground: Ground, pod: Object | None, told: list[str]) -> list[str]:
-    """All its output, of which `told` is in the log already. The n-th line is told once, whoever reads it."""
+def _was_stopped(pod: Object, ended: Object) -> bool:
+    """Whether it was told to go before its container had ended."""
+    metadata = pod["metadata"]
+    if "deletionTimestamp" not in metadata:
+        return processes.is_going(pod)
+    asked = following.time(metadata["deletionTimestamp"]) - timedelta(
+        seconds=metadata.get("deletionGracePeriodSeconds") or 0
+    )
+    return "finishedAt" not in ended or following.time(ended["finishedAt"]) >= asked
+
+
+def _tell_output(ground: Ground, pod: Object | None, told: int) -> int:
+    """Tell what is new after the first `told` lines; gives how many there are. The n-th line is told once for all."""
+    lines = _output(ground, pod, tail=None)
+    fresh = [logs.Line(STREAM, text, source_key=f"output {n}") for n, text in enumerate(lines) if n >= told]
+    ground.say_all(fresh)
+    return max(told, len(lines))
+
+
+def _output(ground: Ground, pod: Object | None, *, tail: int | None) -> list[str]:
     if pod is None or not (processes.container(pod).get("state") or {}).keys() & {"running", "terminated"}:
-        return told
+        return []
     try:
-        lines = ground.cluster.log(
+        return ground.cluster.log(
             ground.namespace,
             processes.name(pod),
             container=manifests.CONTAINER,
-            tail=OUTPUT_LINES,
+            tail=tail,
             previous=False,
             seconds=5,
         )
     except (Refused, NotFound):
-        return told
-    fresh = [logs.Line(STREAM, text, source_key=f"output {n}") for n, text in enumerate(lines) if n >= len(told)]
-    ground.say_all(fresh)
-    return lines if len(lines) >= len(told) else told
+        return []
 
 
 def _stop(ground: Ground, job: Object) -> None:

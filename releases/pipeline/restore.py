@@ -33,10 +33,10 @@ def begin(ground: Ground, verdict: Verdict) -> None:
         ground.say_all([*lines, ground.status_line("Updating", "Rollback")])
         rollout.transition(
             "rolling_back",
-            reason=ground.mask.hide(verdict.reason),
+            reason=ground.clean(verdict.reason),
             cause=verdict.cause,
             hint=verdict.hint,
-            evidence=[ground.mask.hide(text) for text in evidence],
+            evidence=[ground.clean(text) for text in evidence],
             progress={**rollout.progress, "restore_since": timezone.now().isoformat()},
         )
     logs.pages_changed(rollout.app_id)
@@ -54,9 +54,18 @@ def run(ground: Ground) -> None:
         answer = ground.writer.apply(obj, force=True, count=baseline.get(name, {}).get("desired", 1))
         if obj["kind"] == "Deployment":
             generations[name] = answer["metadata"]["generation"]
-    _remove_surplus(ground, objects, target)
     _postpone(ground, ground.cluster_is_back())
     _follow(ground, target, objects, generations)
+
+
+def try_again(ground: Ground, why: str) -> None:
+    """The cluster said no to a write: until the deadline that may pass (a webhook, a right, a quota)."""
+    if _is_late(ground.rollout, _target(ground.rollout)):
+        fail(ground, why)
+        return
+    ground.say(f"The cluster refuses a part of the restore, which is tried again: {why}", key="restore refused")
+    ground.stop.wait(LOOK_SECONDS)
+    ground.check(abortable=False)
 
 
 def fail(ground: Ground, why: str) -> None:
@@ -73,7 +82,7 @@ def fail(ground: Ground, why: str) -> None:
     with transaction.atomic():
         after = "Running" if ground.rollout.previous_id else "Stopped"
         ground.say_all([logs.Line("system/deployer", reason), ground.status_line("Rollback", after)])
-        ground.rollout.transition("failed", reason=ground.mask.hide(reason))
+        ground.rollout.transition("failed", reason=ground.clean(reason))
 
 
 def _target(rollout: Rollout) -> Rollout | None:
@@ -85,32 +94,39 @@ def _target(rollout: Rollout) -> Rollout | None:
     )
 
 
-def _remove_surplus(ground: Ground, objects: list[Object], target: Rollout | None) -> None:
-    """Secrets stay for the prune at the end: pods of the failed release may still be starting from theirs."""
-    for live in ground.writer.surplus(objects, kept_secrets=set()):
-        if live["kind"] != "Secret" or target is None:
-            ground.writer.delete(live)
+def _remove_surplus(ground: Ground, objects: list[Object]) -> bool:
+    """True when nothing is left that only the failed release had; what changed under our hands is for the next time.
+
+    Secrets stay for the prune at the end: pods of the failed release may still be starting from theirs.
+    """
+    surplus = [live for live in ground.writer.surplus(objects, kept_secrets=set()) if live["kind"] != "Secret"]
+    deleted = [ground.writer.delete(live) for live in surplus]
+    return all(deleted)
 
 
 def _follow(ground: Ground, target: Rollout | None, objects: list[Object], generations: dict[str, int]) -> None:
     rollout = ground.rollout
     events = following.EventLog((rollout.baseline or {}).get("events", {}))
+    removed = False
     while True:
         ground.check(abortable=False)
+        removed = removed or _remove_surplus(ground, objects)
         view = ground.mirror.view(ground.namespace)
         ground.say_all(events.lines(view, timezone.now()))
         squares = following.squares(rollout, view)
         if squares != rollout.squares:
             ground.remember(squares=squares)
-        if target is None and not [pod for pod in view.pods if not processes.is_going(pod)]:
+        if _is_late(rollout, target):
+            return fail(ground, "its deadline has passed.")
+        staying = view.deployments + [pod for pod in view.pods if not processes.is_going(pod)]
+        if target is None and removed and not staying:
             return _end(ground, "Nothing runs: it was the first release.", "Stopped")
-        if target is not None and _is_back(ground, target, view, generations):
+        if target is not None and removed and _is_back(ground, target, view, generations):
             left = [obj for obj in objects if ground.writer.would_change(obj)]
             if not left:
                 return _end(ground, f"{target.release_id} is back on every process.", "Running")
+            ground.stop.wait(LOOK_SECONDS)
             return None  # somebody changed it under our hands: apply again
-        if _is_late(rollout, target):
-            return fail(ground, "its deadline has passed.")
         ground.wait(LOOK_SECONDS)
 
 

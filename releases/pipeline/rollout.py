@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.utils import timezone
 
 from releases import logs
@@ -26,21 +26,30 @@ def carry(ground: Ground) -> None:
     rollout = ground.rollout
     while not rollout.is_finished:
         try:
-            steps[rollout.status](ground)
-        except (HandOver, Stale, IllegalTransition):
+            try:
+                steps[rollout.status](ground)
+            except ClusterUnavailable as error:
+                ground.check(abortable=False)
+                ground.cluster_is_away(error)
+        except (HandOver, IllegalTransition):
             raise
-        except ClusterUnavailable as error:
-            ground.check(abortable=False)
-            ground.cluster_is_away(error)
-        except OperationalError as error:
+        except Stale as error:
+            rollout.beat()  # raises Stale itself if the pen is lost: else it is the cluster that knows a newer stamp
+            words = f"{error.message} It is from another Deployer of the same name, or this database is an older one."
+            _give_up(ground, Verdict("failed", "stale", words))
+        except (OperationalError, InterfaceError) as error:
             logger.warning("%s waits for the database: %s", rollout, error)
+            connections.close_all()  # a connection that was cut stays so
             ground.stop.wait(1)
         except Aborted:
             _give_up(ground, Verdict("failed", "aborted", f"Aborted by {rollout.abort_by}."))
         except RolloutFailed as error:
             _give_up(ground, Verdict("failed", error.cause, error.message, error.hint), error.evidence)
         except ClusterError as error:
-            _give_up(ground, Verdict("failed", "refused", error.message))
+            if rollout.status == "rolling_back":
+                restore.try_again(ground, error.message)
+            else:
+                _give_up(ground, Verdict("failed", "refused", error.message))
         except Exception as error:
             logger.exception("%s failed by our own fault", rollout)
             words = f"Deployer itself failed ({type(error).__name__}); its log says more."
@@ -102,7 +111,8 @@ def _namespace_is_there(ground: Ground) -> bool:
 def _inherited_baseline(rollout: Rollout) -> Object | None:
     """After a restore that failed, what runs is nobody's intention: the state before that counts."""
     before = Rollout.objects.filter(app=rollout.app, number__lt=rollout.number).order_by("-number").first()
-    return before.baseline if before and before.status == "failed" and before.baseline else None
+    turned_round = before is not None and before.status == "failed" and "restore_since" in before.progress
+    return before.baseline if before and turned_round else None
 
 
 def _baseline(ground: Ground, objects: list[Object]) -> Object:
@@ -250,18 +260,19 @@ def _end_unchanged(ground: Ground, verdict: Verdict, evidence: list[str]) -> Non
         ground.say_all(lines)
         rollout.transition(
             "cancelled" if cancelled else "failed",
-            reason=ground.mask.hide(reason),
+            reason=ground.clean(reason),
             cause=verdict.cause,
             hint=verdict.hint,
-            evidence=[ground.mask.hide(text) for text in evidence],
+            evidence=[ground.clean(text) for text in evidence],
         )
+    release_command.remove(ground)
 
 
 def _remove_secret(ground: Ground) -> None:
     """The new release's, which nothing uses yet. If that fails, the next prune does it."""
     rollout = ground.rollout
-    earlier = Rollout.objects.filter(app=rollout.app, release=rollout.release, status="succeeded").exists()
-    if earlier:
+    earlier = Rollout.objects.filter(app=rollout.app, release=rollout.release, objects_applied__isnull=False)
+    if earlier.exclude(pk=rollout.pk).exists():
         return
     try:
         secret = ground.cluster.find("Secret", ground.namespace, manifests.secret_name(rollout.release_id))
@@ -274,7 +285,8 @@ def _remove_secret(ground: Ground) -> None:
 def _count(rollout: Rollout, service: str) -> int | None:
     """How many processes a Deployment that isn't there yet begins with."""
     section = rollout.release.manifest["services"].get(service)
-    return rollout.app.scale.get(service, section["scale"]["count"]) if section else None
+    scale = App.objects.values_list("scale", flat=True).get(pk=rollout.app_id)  # read now: it may just have changed
+    return scale.get(service, section["scale"]["count"]) if section else None
 
 
 def _resting(rollout: Rollout) -> str:
