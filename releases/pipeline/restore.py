@@ -162,6 +162,8 @@ def _kept_objects(ground: Ground) -> list[Object]:
 
 
 def _kept_secrets(ground: Ground) -> set[str]:
+    if ground.rollout.previous_id is None:
+        return set()  # a first release is taken down whole
     pods = ground.mirror.view(ground.namespace).pods
     names = {processes.release(pod) for pod in pods} | {ground.rollout.previous_id}
     return {manifests.secret_name(name) for name in names if name}
