@@ -47,7 +47,7 @@ def test_an_upload_becomes_a_release(run, app, own_home):
     assert build.status == "succeeded" and build.finished_at and build.started_at
     assert messages == [
         f"Building {app.name} ({build.pk})",
-        "Unpacked 2 files, 0.0 MiB",
+        "Unpacked 2 files, 88 bytes",
         "deployer.yml: services web",
         "Building web from .",
         f"Built {reference}",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from releases import logs
@@ -112,7 +113,7 @@ def _unpack(build: Build, folder: Path, log: BuildLog) -> None:
     files, size = archive.unpack(upload, folder, **limits)
     if not files:
         raise BuildFailed("The source is empty.")
-    log.say(f"Unpacked {files:,} files, {size / 1024**2:.1f} MiB")
+    log.say(f"Unpacked {files:,} files, {filesizeformat(size)}".replace("\xa0", " "))
 
 
 def _manifest(folder: Path, log: BuildLog) -> dict:
