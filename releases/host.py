@@ -76,13 +76,13 @@ class Host:
         while True:
             try:
                 mirror = self._mirror()
-                break
+                with mirror.following(rollout.app.namespace) as woken:
+                    procedure.carry(Ground(rollout, mirror.cluster, mirror, self.stop, woken))
+                return
             except ClusterUnavailable as error:
                 logger.warning("%s waits for the cluster: %s", rollout, error.message)
                 if self.stop.wait(1):
                     raise HandOver from error
-        with mirror.following(rollout.app.namespace) as woken:
-            procedure.carry(Ground(rollout, mirror.cluster, mirror, self.stop, woken))
 
     def _enqueue_anew(self, rollout: Rollout) -> None:
         try:

@@ -67,10 +67,15 @@ class Mirror:
 
     @contextmanager
     def following(self, namespace: str) -> Iterator[threading.Event]:
-        """An event that is set whenever something in `namespace` changed; who waits for it clears it."""
+        """An event that is set whenever something in `namespace` changed; who waits for it clears it.
+
+        Raises ClusterUnavailable when this mirror has stopped.
+        """
         woken = threading.Event()
         woken.set()
         with self.lock:
+            if self.stopped.is_set():
+                raise ClusterUnavailable("These watches have ended: the cluster's kubeconfig has changed.")
             self.followers[namespace].add(woken)
         try:
             yield woken
@@ -152,6 +157,8 @@ class Mirror:
         """Watch after watch from where the last one ended; a stream that ends is opened again."""
         while not self.stopped.is_set():
             for change, obj in self.cluster.watch(kind, labels=self._labels(kind), since=since):
+                if self.stopped.is_set():
+                    return
                 since = obj["metadata"]["resourceVersion"]
                 if change != "BOOKMARK" and self._is_ours(kind, obj):
                     self._store(kind, change, obj)

@@ -137,7 +137,7 @@ class Writer:
 
     def _refuse_newer(self, live: Object) -> None:
         stamp = (live["metadata"].get("annotations") or {}).get(manifests.EPOCH, "0.0")
-        if tuple(int(part) for part in stamp.split(".")) > self.stamp:
+        if _numbers(stamp) > self.stamp:
             raise Stale(f"{_words(live)} carries the newer stamp {stamp}.")
 
 
@@ -173,6 +173,12 @@ def prune(writer: Writer, wanted: list[Object], *, kept_secrets: set[str]) -> li
     except ClusterError as error:
         warnings.append(f"What the release no longer has could not all be removed: {error.message}")
     return warnings
+
+
+def _numbers(stamp: str) -> tuple[int, ...]:
+    """`<rollout number>.<epoch>`; a stamp that is none is older than all."""
+    parts = stamp.split(".")
+    return tuple(map(int, parts)) if all(part.isascii() and part.isdigit() for part in parts) else (0, 0)
 
 
 def _scale_is_shared(live: Object) -> bool:

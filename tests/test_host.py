@@ -1,0 +1,218 @@
+"""The threads that carry rollouts: taken once, kept alive by one heart, handed over; on a real embedded cluster."""
+
+import itertools
+import sys
+from datetime import timedelta
+
+import django_rq
+import pytest
+from django.utils import timezone
+
+from releases.clients.cluster import Cluster, connect
+from releases.clients.images import DirectoryBuilder
+from releases.host import Host
+from releases.models import App, LogLine, Release, Rollout
+from releases.pipeline import operate
+from tests import factories
+from tests.localcluster.conftest import Cluster as Process
+from tests.localcluster.conftest import eventually, free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# Nobody listens on its port, so that it starts for as long as we like.
+MANIFEST = f"""
+services:
+  web:
+    command: [{sys.executable}, -I, -S, stays.py]
+    port: 8080
+    termination: {{grace: 0}}
+"""
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    running = Process(tmp_path_factory.mktemp("cluster"), free_port(), free_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def image(process, tmp_path_factory):
+    source = tmp_path_factory.mktemp("source")
+    (source / "stays.py").write_text("import time\ntime.sleep(3600)\n")
+    builder = DirectoryBuilder(process.folder / "images")
+    return builder.build(source, app="hello", path=".", dockerfile_name="Dockerfile", say=lambda line: None)
+
+
+@pytest.fixture
+def cluster(process, own_home, settings) -> Cluster:
+    settings.DEPLOYER_KUBECONFIG = str(process.kubeconfig)
+    settings.HEARTBEAT_SECONDS = 0.05
+    return connect(process.kubeconfig)
+
+
+@pytest.fixture
+def app(cluster, db):
+    made = factories.app(f"hosted-{next(_numbers)}")
+    yield made
+    operate.remove(made)
+
+
+@pytest.fixture
+def rollout(app, image) -> Rollout:
+    release = factories.release(app, manifest=MANIFEST)
+    Release.objects.filter(pk=release.pk).update(images={"web": image})
+    return factories.rollout(Release.objects.get(pk=release.pk))
+
+
+@pytest.fixture
+def host(db):
+    """Its end is asserted: nothing of it may write into the next test's database."""
+    made = Host()
+    yield made
+    made.hand_over(10)
+    if made.heart:
+        made.heart.join(10)
+        assert not made.heart.is_alive()
+    assert not made.threads and not made.carried
+    if made.mirror:
+        made.mirror.retire()
+
+
+def stored(rollout) -> Rollout:
+    return Rollout.objects.get(pk=rollout.pk)
+
+
+def is_rolling(rollout):
+    return stored(rollout).status == "rolling" and stored(rollout).progress.get("applied")
+
+
+def beats(rollout):
+    """Whether somebody keeps it alive, seen anew."""
+    long_ago = timezone.now() - timedelta(hours=1)
+    Rollout.objects.filter(pk=rollout.pk).update(heartbeat=long_ago)
+    eventually(lambda: stored(rollout).heartbeat > long_ago, 5)
+    return True
+
+
+def abort(rollout):
+    Rollout.objects.filter(pk=rollout.pk).update(abort_requested_at=timezone.now(), abort_by="Ann")
+    eventually(lambda: stored(rollout).is_finished)
+
+
+def test_a_rollout_is_carried_to_its_end_and_let_go(host, rollout):
+    host.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    assert beats(rollout)
+    abort(rollout)
+    assert stored(rollout).status == "rolled_back"
+    assert "Aborted by Ann." in stored(rollout).reason
+    eventually(lambda: not host.carried and not host.threads)
+
+
+def test_one_epoch_is_carried_once_however_often_it_is_given(host, rollout, together):
+    together(*[lambda: host.take(rollout.pk, 1)] * 5)
+    assert len(host.threads) == 1
+    host.take(rollout.pk, 7)  # an epoch that nobody enqueued
+    assert len(host.threads) == 1
+    eventually(lambda: is_rolling(rollout))
+    abort(rollout)
+    told = LogLine.objects.filter(owner=rollout.owner, message__startswith="Status: ")
+    words = list(told.order_by("number").values_list("message", flat=True))
+    assert words == ["Status: Stopped => Pending", "Status: Pending => Updating", *words[2:]]
+    assert len(words) == len(set(words)) == 4
+
+
+def test_the_end_of_an_older_epoch_does_not_stop_the_heart_of_the_newer(host, rollout):
+    host.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    older = host.threads[rollout.pk]
+    again = stored(rollout)
+    assert again.renew()  # the reaper took it for dead, and its job came back to this very process
+    host.take(rollout.pk, 2)
+    newer = host.threads[rollout.pk]
+    assert newer is not older
+    older.join(10)
+    assert not older.is_alive(), "the older epoch goes on writing"
+    assert host.threads.get(rollout.pk) is newer and newer.is_alive()
+    assert host.carried[rollout.pk].epoch == 2
+    assert beats(rollout)
+    abort(rollout)
+    assert (stored(rollout).status, stored(rollout).epoch) == ("rolled_back", 2)
+
+
+def test_the_heart_beats_for_all_and_not_for_what_was_taken_over(host, rollout):
+    host.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    again = stored(rollout)
+    assert again.renew()
+    lost = timezone.now() - timedelta(hours=1)
+    Rollout.objects.filter(pk=rollout.pk).update(heartbeat=lost)
+    eventually(lambda: not host.carried)  # it has noticed
+    assert stored(rollout).heartbeat == lost
+    assert stored(rollout).status == "rolling", "it wrote what was no longer its own"
+
+
+def test_a_host_that_stops_hands_over_and_takes_nothing_more(redis, host, rollout):
+    host.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    host.hand_over(10)
+    assert not host.carried
+    after = stored(rollout)
+    assert (after.status, after.epoch, after.taken) == ("rolling", 2, False)
+    assert django_rq.get_queue("rollouts").get_job_ids() == [f"rollout-{rollout.pk}-2"]
+    host.take(rollout.pk, 2)
+    assert not stored(rollout).taken
+
+
+def test_another_worker_goes_on_where_the_first_stopped(redis, host, rollout):
+    first = Host()
+    first.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    before = stored(rollout)
+    first.hand_over(10)
+    host.take(rollout.pk, 2)
+    assert beats(rollout)
+    abort(rollout)
+    ended = stored(rollout)
+    assert (ended.status, ended.epoch, ended.started_at) == ("rolled_back", 2, before.started_at)
+    words = list(LogLine.objects.filter(owner=rollout.owner).values_list("message", flat=True))
+    assert words.count("Status: Pending => Updating") == 1
+    assert App.objects.get(pk=rollout.app_id).active_release is None
+    first.mirror.retire()
+
+
+def test_without_a_queue_the_rollout_waits_for_the_reaper(host, rollout):
+    host.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    host.hand_over(10)
+    after = stored(rollout)
+    assert (after.status, after.taken) == ("rolling", False)
+    assert after.heartbeat > timezone.now() - timedelta(minutes=1)
+
+
+def test_a_rollout_waits_for_a_cluster_that_is_not_there_yet(host, rollout, own_home, settings):
+    there, settings.DEPLOYER_KUBECONFIG = settings.DEPLOYER_KUBECONFIG, str(own_home / "not-yet")
+    host.warm_up()  # harmless
+    host.take(rollout.pk, 1)
+    assert beats(rollout)
+    assert stored(rollout).status == "queued"
+    settings.DEPLOYER_KUBECONFIG = there
+    eventually(lambda: is_rolling(rollout))
+    abort(rollout)
+
+
+def test_a_kubeconfig_that_changed_is_a_new_mirror_and_the_old_one_ends_with_its_last_rollout(
+    host, rollout, process, own_home, settings
+):
+    host.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    old = host.mirror
+    moved = own_home / "moved"
+    moved.write_bytes(process.kubeconfig.read_bytes())
+    settings.DEPLOYER_KUBECONFIG = str(moved)
+    host.warm_up()
+    assert host.mirror is not old and old.retired and not old.stopped.is_set()
+    abort(rollout)
+    assert old.stopped.wait(5)
