@@ -187,3 +187,11 @@ def test_revealing_shows_what_is_active_else_what_is_staged(app, change, deploye
     factories.active(app, env={"A": "late"})
     assert actions.reveal_env(app, by=deployer) == {"A": "late"}
     assert AuditEntry.objects.filter(action="reveal_env").count() == 2
+
+
+def test_before_any_release_was_active_a_failed_one_does_not_take_the_variables_with_it(app, deployer):
+    """Set SECRET_KEY, see the release crash, mend the code, deploy: it must still be there."""
+    factories.release(app)
+    actions.set_env(app, by=deployer, set={"SECRET_KEY": "correct horse"}, unset=[])
+    app.refresh_from_db()
+    assert app.with_staged(app.environment())["SECRET_KEY"] == "correct horse"

@@ -17,7 +17,6 @@ FIRST_RETRY = 0.02
 LAST_RETRY = 0.25
 QUIET = 1.0
 """Seconds after the start in which a port that refuses connections is not worth an Event."""
-BODY_LIMIT = 10 * 1024
 
 
 @dataclass(frozen=True)

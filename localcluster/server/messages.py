@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import yaml
 
@@ -107,10 +107,6 @@ def parse_query(text: bytes) -> dict[str, str]:
     except ValueError:
         raise BadRequest("too many query parameters") from None
     return dict(reversed(pairs))
-
-
-def decode_path(raw: bytes) -> str:
-    return unquote(raw.decode("latin-1"), errors="replace")
 
 
 def json_response(status: int, body: Any, headers: dict[str, str] | None = None, *, as_yaml: bool = False) -> Response:

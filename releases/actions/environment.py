@@ -42,7 +42,9 @@ def set_env(app: App, *, by: Actor, set: dict[str, str], unset: list[str], stage
         before = dict(base.env)
         after = {name: value for name, value in {**before, **set}.items() if name not in unset}
         description = _describe(before, after)
-        staged = _left_staged(app, _merged(app.staged, set, unset), stage=stage, named={*set, *unset})
+        # Until a release has ever been active, a failed one must not take with it what was set for good.
+        keep = stage or app.active_release is None
+        staged = _left_staged(app, _merged(app.staged, set, unset), stage=keep, named={*set, *unset})
         if not description:
             return _stage_alone(app, staged, by=by)
         _check_total(after)

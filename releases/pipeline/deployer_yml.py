@@ -244,6 +244,14 @@ def _plain(document: Any) -> Any:
     return copy(document)
 
 
+# Where the validator speaks of its own insides.
+_PLAIN = {
+    "too_short": "is empty",
+    "model_type": "should be a mapping of keys",
+    "dict_type": "should be a mapping of keys",
+}
+
+
 def _fault(details: dict, document: Any) -> str:
     """One pydantic error in words: `deployer.yml line 4: services.web.prot is not a key here; did you mean port?`"""
     path = list(details["loc"])
@@ -258,7 +266,7 @@ def _fault(details: dict, document: Any) -> str:
         return f"{where}{key} is not a key here" + (f"; did you mean {near[0]}?" if near else ".")
     if details["type"] == "missing":
         return f"{where}{'.'.join(map(str, path))} is missing."
-    message = str(details["msg"]).removeprefix("Value error, ")
+    message = _PLAIN.get(details["type"]) or str(details["msg"]).removeprefix("Value error, ")
     if path and path[-1] == "[key]":
         return f"{where}{key} can't be a name: {message}."
     return f"{where}{key}: {message[:1].lower()}{message[1:]}."
