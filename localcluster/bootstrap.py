@@ -9,6 +9,10 @@ from localcluster.store.store import Object, Store
 
 NODE = "localcluster"
 
+CORES = "500"
+MORE = 16
+"""Requests are not measured against this machine's cores, and against so many times its memory."""
+
 _NAMESPACES = ("default", "kube-system")
 
 
@@ -19,14 +23,17 @@ def bootstrap(store: Store) -> None:
             store.create("Namespace", {"metadata": {"name": name}})
         if store.find("ServiceAccount", name, "default") is None:
             store.create("ServiceAccount", {"metadata": {"name": "default", "namespace": name}})
+    node = _node()
     if store.find("Node", None, NODE) is None:
-        store.create("Node", _node())
+        store.create("Node", node)
+    else:  # the machine may have grown since
+        store.patch_status("Node", None, NODE, lambda known: known.update(status=node["status"]), manager="kubelet")
 
 
 def _node() -> Object:
-    """This machine."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024
-    resources = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory}Ki", "pods": "110"}
+    """This machine, said to be larger than it is: a request reserves nothing here, a limit is held all the same."""
+    memory = MORE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024
+    resources = {"cpu": CORES, "memory": f"{memory}Ki", "pods": "1000"}
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
     info = {
         "architecture": platform.machine(),

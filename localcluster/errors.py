@@ -167,8 +167,9 @@ class Expired(StatusError):
 class TooLarge(StatusError):
     """413: a body above the limit."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}", {})
+    def __init__(self, limit: int, unit: str = "") -> None:
+        message = f"Request entity too large: limit is {limit} {unit}".rstrip()
+        super().__init__(413, "RequestEntityTooLarge", message, {})
 
 
 class FutureVersion(StatusError):

@@ -14,12 +14,13 @@ from localcluster.errors import (
     StatusError,
     Unauthorized,
 )
+from localcluster.server import access, authorization, autoscaling, subresources
 from localcluster.server import logs as server_logs
 from localcluster.server import reads as server_reads
 from localcluster.server import watches as server_watch
-from localcluster.server.about import about, review
+from localcluster.server.about import about
 from localcluster.server.messages import Request, Response, parse_query, refusal
-from localcluster.server.routes import Target, UnknownGroup, segments, target
+from localcluster.server.routes import UNLISTED, Target, UnknownGroup, segments, target
 from localcluster.server.transport import read_body, respond
 from localcluster.server.watches import Watcher, Watchers
 from localcluster.server.writes import Writes
@@ -74,22 +75,29 @@ class Api:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         parts = segments(scope["raw_path"])
         _refuse_browsers(headers)
-        if not (len(parts) <= 2 and parts[0] in _OPEN):
-            self._authenticate(headers)
         query = parse_query(scope["query_string"])
+        if not (len(parts) <= 2 and parts[0] in _OPEN) and not self._is_known(headers):
+            watch = query.get("watch", "") in ("1", "true")
+            raise authorization.forbidden(scope["method"], parts, watch=watch, path=scope["path"])
         body = await read_body(receive)
         return self._dispatch(Request(scope["method"], scope["path"], query, headers, body), parts)
 
-    def _authenticate(self, headers: dict[str, str]) -> None:
+    def _is_known(self, headers: dict[str, str]) -> bool:
+        """Whether the sender has the token; without any it is a stranger. Raises Unauthorized for a wrong one."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        matches = hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._token)
-        if scheme.lower() != "bearer" or not matches:
+        if scheme.lower() != "bearer" or not token.strip():
+            return False
+        if not hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._token):
             raise Unauthorized
+        return True
 
     def _dispatch(self, request: Request, parts: list[str]) -> Response:
         if parts[0] in ("api", "apis") and len(parts) > (2 if parts[0] == "api" else 3):
-            if parts[1:] == ["authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
-                return review(request)
+            if access.serves(parts):
+                return access.review(request, parts)
+            if autoscaling.serves(parts):
+                request, parts = autoscaling.as_v2(request, parts)
+                return autoscaling.as_v1(self._resource(request, target(parts)))
             return self._resource(request, target(parts))
         if request.method != "GET":
             raise MethodNotAllowed
@@ -101,6 +109,8 @@ class Api:
             if request.method != "GET":
                 raise MethodNotAllowed
             return self._log(request, at)
+        if at.subresource in UNLISTED.get(at.kind.kind, ()):
+            return subresources.answer(self.store, request, at)
         if at.name:
             return self._object(request, at)
         if request.method == "GET":
@@ -158,8 +168,9 @@ def _has_ended(store: Store, pod: dict[str, Any], container: str | None) -> bool
 
 
 def _container_status(pod: dict[str, Any], container: str | None) -> dict[str, Any]:
-    statuses: list[dict[str, Any]] = pod.get("status", {}).get("containerStatuses") or []
-    return next((status for status in statuses if container in (None, status.get("name"))), {})
+    status = pod.get("status", {})
+    statuses = [*(status.get("containerStatuses") or []), *(status.get("initContainerStatuses") or [])]
+    return next((one for one in statuses if container in (None, one.get("name"))), {})
 
 
 def _refuse_browsers(headers: dict[str, str]) -> None:

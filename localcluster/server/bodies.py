@@ -4,15 +4,17 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from localcluster.errors import BadRequest
+from localcluster.errors import BadRequest, TooLarge
 from localcluster.server import protobuf
 from localcluster.server.messages import Object, Request, parse_json, parse_yaml, unsupported_media_type
 from localcluster.store import validation
-from localcluster.store.decode import cannot_be_handled, decode
+from localcluster.store.decode import Repeating, cannot_be_handled, decode
 from localcluster.store.resources import Kind
 
 _READ = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 _SHOWN = 256
+_LARGEST_OBJECT = 3 * 1024 * 1024 // 2
+_MOST_VALUES = 50_000
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,37 @@ def decode_checked(obj: Object, kind: Kind, request: Request) -> Decoded:
         raise cannot_be_handled(
             kind.kind, f"json: cannot unmarshal into Go struct field {kind.kind}.metadata of type v1.ObjectMeta"
         )
-    decoded, unknown = decode(kind.kind, {**obj, "kind": kind.kind, "apiVersion": kind.api_version})
+    typed = Repeating({**obj, "kind": kind.kind, "apiVersion": kind.api_version})
+    typed.repeated = getattr(obj, "repeated", ())
+    _check_size(typed)
+    decoded, found = decode(kind.kind, typed)
     decoded.setdefault("metadata", {})
     validation.check_encoding(kind.kind, decoded)
     how = request.query.get("fieldValidation") or "Warn"
-    complaints = tuple(f'unknown field "{path}"' for path in unknown)
+    complaints = tuple(found)
     if complaints and how == "Strict":
         raise cannot_be_handled(kind.kind, f"strict decoding error: {', '.join(complaints)}")
     return Decoded(decoded, complaints if how == "Warn" else ())
+
+
+def _check_size(obj: Object) -> None:
+    """Raises TooLarge for more than etcd would take."""
+    if len(json.dumps(obj, separators=(",", ":"), ensure_ascii=False)) > _LARGEST_OBJECT:
+        raise TooLarge(_LARGEST_OBJECT)
+    _check_count(obj)
+
+
+def _check_count(obj: Object) -> None:
+    """Raises TooLarge for more values than can be handled while everybody else waits."""
+    count = 0
+    waiting: list[Any] = [obj]
+    while waiting:
+        part = waiting.pop()
+        parts = part.values() if isinstance(part, dict) else part
+        count += len(parts)
+        if count > _MOST_VALUES:
+            raise TooLarge(_MOST_VALUES, "values")
+        waiting.extend(value for value in parts if isinstance(value, dict | list))
 
 
 def read_patch(request: Request) -> Any:
@@ -121,19 +146,30 @@ def read_applied(request: Request) -> Object:
         raise BadRequest(f"error decoding YAML: {error}") from None
     if not isinstance(parsed, dict) or not isinstance(parsed.get("metadata") or {}, dict):
         raise BadRequest("error decoding YAML: the body of an apply is an object with metadata")
+    _check_size(parsed)
     return parsed
+
+
+def parse_body(request: Request) -> Any:
+    """The body of a request that is no object of a served kind (options, a Scale, an Eviction): JSON, YAML or protobuf;
+    {} where there is none. Raises BadRequest, StatusError (415)."""
+    if not request.body.strip():
+        return {}
+    if request.media_type not in ("", *_READ):
+        raise unsupported_media_type(*_READ)
+    try:
+        if request.media_type == _READ[2]:
+            return protobuf.decode(request.body)
+        return parse_yaml(request.body) if request.media_type == "application/yaml" else parse_json(request.body)
+    except protobuf.Unreadable:
+        raise unsupported_media_type(*_READ[:2]) from None
+    except ValueError as error:
+        raise BadRequest(f"couldn't get version/kind; json parse error: {_go_words(error)}") from None
 
 
 def read_options(request: Request) -> Object:
     """The DeleteOptions of a delete: those of the body, else those of the address. Raises BadRequest."""
-    options: Any = {}
-    if request.body.strip():
-        if request.media_type not in ("", *_READ[:2]):
-            raise unsupported_media_type(*_READ)
-        try:
-            options = parse_yaml(request.body) if request.media_type == "application/yaml" else parse_json(request.body)
-        except ValueError as error:
-            raise BadRequest(f"couldn't get version/kind; json parse error: {_go_words(error)}") from None
+    options = parse_body(request)
     if not isinstance(options, dict) or not isinstance(options.get("preconditions") or {}, dict):
         raise BadRequest("DeleteOptions cannot be read")
     grace = (

@@ -1,16 +1,19 @@
-"""What the API says about itself: groups, resources, version, and which parameters its addresses know."""
+"""What the API says about itself: groups, resources and its version, as a real API server does."""
 
 from typing import Any
 
+from localcluster.server.access import REVIEWS
 from localcluster.store.resources import VERBS, Kind, group_versions, kinds_of
 
 Object = dict[str, Any]
 
-AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-
 VERSION = {
     "major": "1",
     "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
     "gitVersion": "v1.36.2+localcluster",
     "gitCommit": "0000000000000000000000000000000000000000",
     "gitTreeState": "clean",
@@ -20,16 +23,50 @@ VERSION = {
     "platform": "linux/amd64",
 }
 
-_SUBRESOURCE_VERBS = {"log": ("get",), "finalize": ("update",)}
-_ACCESS = "authorization.k8s.io"
+_GROUPS = (
+    "apps events.k8s.io authentication.k8s.io authorization.k8s.io autoscaling batch networking.k8s.io policy "
+    "rbac.authorization.k8s.io storage.k8s.io scheduling.k8s.io coordination.k8s.io discovery.k8s.io"
+)
+_ORDER = _GROUPS.split()
+_FORMS = ("v2", "v2beta1")
+_CREATED = ("create",)
+_CONNECTED = ("create", "get")
+_SUBRESOURCES: dict[str, tuple[tuple[str, ...], str]] = {
+    "attach": (_CONNECTED, "PodAttachOptions"),
+    "binding": (_CREATED, "Binding"),
+    "eviction": (_CREATED, "policy/v1/Eviction"),
+    "exec": (_CONNECTED, "PodExecOptions"),
+    "finalize": (("update",), ""),
+    "log": (("get",), ""),
+    "portforward": (_CONNECTED, "PodPortForwardOptions"),
+    "scale": (("get", "patch", "update"), "autoscaling/v1/Scale"),
+    "token": (_CREATED, "authentication.k8s.io/v1/TokenRequest"),
+}
+"""The verbs of subresources that have others than get, patch and update, and the kind where it is another."""
 
 
-def wants_aggregated(accept: str) -> bool:
-    """Whether a client of /api or /apis wants all of discovery at once."""
-    return any(
-        {"g=apidiscovery.k8s.io", "v=v2", "as=APIGroupDiscoveryList"} <= {part.strip() for part in choice.split(";")}
-        for choice in accept.split(",")
-    )
+def aggregated_form(accept: str) -> str:
+    """`v2` or `v2beta1` where a client of /api or /apis wants all of discovery at once, else empty."""
+    for choice in accept.split(","):
+        media_type, *rest = (part.strip() for part in choice.split(";"))
+        if not {"g=apidiscovery.k8s.io", "as=APIGroupDiscoveryList"} <= set(rest) or media_type != "application/json":
+            continue
+        for form in _FORMS:
+            if f"v={form}" in rest:
+                return form
+    return ""
+
+
+def media_type(form: str) -> str:
+    return f"application/json;g=apidiscovery.k8s.io;v={form};as=APIGroupDiscoveryList"
+
+
+def roots() -> Object:
+    """/"""
+    paths = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+    for name, listed in _versions().items():
+        paths += [f"/apis/{name}", *(f"/apis/{name}/{version}" for version in listed)] if name else []
+    return {"paths": sorted(paths)}
 
 
 def versions(address: str) -> Object:
@@ -43,134 +80,129 @@ def versions(address: str) -> Object:
 
 def groups() -> Object:
     """/apis"""
-    listed = [group(name) for name, _ in group_versions() if name]
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [*listed, group(_ACCESS)]}
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group(name) for name in _versions() if name]}
 
 
 def group(name: str) -> Object | None:
     """/apis/<group>, without kind; None for an unknown one."""
-    version = dict(group_versions(), **{_ACCESS: "v1"}).get(name) if name else None
-    if version is None:
+    listed = _versions().get(name) if name else None
+    if not listed:
         return None
-    entry = {"groupVersion": f"{name}/{version}", "version": version}
-    return {"name": name, "versions": [entry], "preferredVersion": entry}
+    entries = [{"groupVersion": f"{name}/{version}", "version": version} for version in listed]
+    return {"name": name, "versions": entries, "preferredVersion": entries[0]}
 
 
 def resources(name: str, version: str) -> Object | None:
     """/api/v1, /apis/<group>/<version>; None for an unknown one."""
-    listed: list[Object] = []
+    if version not in _versions().get(name, ()):
+        return None
+    listed = [
+        {"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": list(_CREATED)}
+        for plural, kind in REVIEWS.get((name, version), {}).items()
+    ]
     for kind in kinds_of(name, version):
         listed.append(_resource(kind))
-        listed += [_subresource(kind, part) for part in kind.subresources]
-    if (name, version) == (_ACCESS, "v1"):
-        review = {"name": "selfsubjectaccessreviews", "singularName": "selfsubjectaccessreview", "namespaced": False}
-        listed.append({**review, "kind": "SelfSubjectAccessReview", "verbs": ["create"]})
-    if not listed:
-        return None
+        listed += [_subresource(kind, part) for part in sorted(kind.subresources)]
     group_version = f"{name}/{version}" if name else version
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
+    api_version = {"apiVersion": "v1"} if name else {}  # a real one leaves it out for the core group
+    return {"kind": "APIResourceList", **api_version, "groupVersion": group_version, "resources": listed}
+
+
+def _versions() -> dict[str, list[str]]:
+    """The versions of each group, the preferred one first; the core group is "" and first."""
+    found: dict[str, list[str]] = {}
+    for name, version in (*group_versions(), *REVIEWS):
+        found.setdefault(name, []).append(version)
+    return {name: found[name] for name in sorted(found, key=_place)}
+
+
+def _place(name: str) -> tuple[int, str]:
+    if not name:
+        return -1, ""
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER)), name
+
+
+def _verbs(kind: Kind) -> list[str]:
+    return [verb for verb in VERBS if (kind.kind, verb) != ("Namespace", "deletecollection")]
+
+
+def _names(kind: Kind) -> Object:
+    listed = {"shortNames": list(kind.short_names), "categories": list(kind.categories)}
+    return {name: values for name, values in listed.items() if values}
 
 
 def _resource(kind: Kind) -> Object:
-    resource: Object = {
+    return {
         "name": kind.plural,
         "singularName": kind.singular,
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": list(VERBS),
+        "verbs": _verbs(kind),
+        **_names(kind),
     }
-    if kind.short_names:
-        resource["shortNames"] = list(kind.short_names)
-    if kind.categories:
-        resource["categories"] = list(kind.categories)
-    return resource
 
 
 def _subresource(kind: Kind, part: str) -> Object:
+    verbs, (group_name, version, name) = _part(kind, part)
     resource: Object = {"name": f"{kind.plural}/{part}", "singularName": "", "namespaced": kind.namespaced}
-    if part == "scale":
-        resource |= {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-    else:
-        resource["kind"] = kind.kind
-    return {**resource, "verbs": list(_SUBRESOURCE_VERBS.get(part, ("get", "patch", "update")))}
+    if group_name:
+        resource |= {"group": group_name, "version": version}
+    return {**resource, "kind": name, "verbs": verbs}
 
 
-def aggregated(*, core: bool) -> Object:
+def _part(kind: Kind, part: str) -> tuple[list[str], tuple[str, str, str]]:
+    """The verbs of a subresource, and its group, version and kind; these first two are empty where they are the
+    resource's own."""
+    verbs, other = _SUBRESOURCES.get(part, (("get", "patch", "update"), ""))
+    group_name, version, name = (["", "", *(other or kind.kind).split("/")])[-3:]
+    return list(verbs), (group_name, version, name)
+
+
+def aggregated(form: str, *, core: bool) -> Object:
     """/api or /apis as one document (KEP-3352)."""
     items = [
-        {
-            "metadata": {"name": name} if name else {},
-            "versions": [
-                {
-                    "version": version,
-                    "resources": [_discovered(kind) for kind in kinds_of(name, version)],
-                    "freshness": "Current",
-                }
-            ],
-        }
-        for name, version in group_versions()
+        {"metadata": {"name": name} if name else {}, "versions": [_discovered_version(name, each) for each in listed]}
+        for name, listed in _versions().items()
         if (not name) is core
     ]
-    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+    api_version = f"apidiscovery.k8s.io/{form}"
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": api_version, "metadata": {}, "items": items}
+
+
+def _discovered_version(name: str, version: str) -> Object:
+    listed = [
+        {
+            "resource": plural,
+            "responseKind": _response_kind("", "", kind),
+            "scope": "Cluster",
+            "singularResource": kind.lower(),
+            "verbs": list(_CREATED),
+        }
+        for plural, kind in REVIEWS.get((name, version), {}).items()
+    ]
+    listed += [_discovered(kind) for kind in kinds_of(name, version)]
+    return {"version": version, "resources": listed, "freshness": "Current"}
 
 
 def _discovered(kind: Kind) -> Object:
     resource: Object = {
         "resource": kind.plural,
-        "responseKind": _response_kind(kind, ""),
+        "responseKind": _response_kind("", "", kind.kind),
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": list(VERBS),
+        "verbs": _verbs(kind),
+        **_names(kind),
     }
-    if kind.short_names:
-        resource["shortNames"] = list(kind.short_names)
-    if kind.categories:
-        resource["categories"] = list(kind.categories)
     if kind.subresources:
-        resource["subresources"] = [
-            {
-                "subresource": part,
-                "responseKind": _response_kind(kind, part),
-                "verbs": list(_SUBRESOURCE_VERBS.get(part, ("get", "patch", "update"))),
-            }
-            for part in kind.subresources
-        ]
+        resource["subresources"] = [_discovered_part(kind, part) for part in sorted(kind.subresources)]
     return resource
 
 
-def _response_kind(kind: Kind, part: str) -> Object:
-    if part == "scale":
-        return {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-    return {"group": kind.group, "version": kind.version, "kind": kind.kind}
+def _discovered_part(kind: Kind, part: str) -> Object:
+    verbs, other = _part(kind, part)
+    return {"subresource": part, "responseKind": _response_kind(*other), "verbs": verbs}
 
 
-def openapi_index() -> Object:
-    """/openapi/v3"""
-    paths = [f"apis/{name}/{version}" if name else f"api/{version}" for name, version in group_versions()]
-    return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash=localcluster"} for path in paths}}
-
-
-def openapi(name: str, version: str) -> Object | None:
-    """/openapi/v3/…: just enough for clients that ask whether writes know `fieldValidation`; None for an unknown
-    one."""
-    kinds = kinds_of(name, version)
-    if not kinds:
-        return None
-    parameters = [
-        {"name": parameter, "in": "query", "schema": {"type": "string"}}
-        for parameter in ("dryRun", "fieldManager", "fieldValidation", "force")
-    ]
-    paths = {}
-    for kind in kinds:
-        scope = "/namespaces/{namespace}" if kind.namespaced else ""
-        identity = {"group": kind.group, "version": kind.version, "kind": kind.kind}
-        operation = {
-            "parameters": parameters,
-            "responses": {"200": {"description": "OK"}},
-            "x-kubernetes-group-version-kind": identity,
-        }
-        item = {"patch": operation, "put": operation}
-        paths[f"{kind.prefix}{scope}/{kind.plural}/{{name}}"] = item
-        paths[f"{kind.prefix}{scope}/{kind.plural}"] = {"post": operation}
-    info = {"title": "localcluster", "version": VERSION["gitVersion"]}
-    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}
+def _response_kind(group_name: str, version: str, kind: str) -> Object:
+    """As the recordings have it: group and version are empty where they are those of the resource."""
+    return {"group": group_name, "version": version, "kind": kind}

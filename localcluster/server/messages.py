@@ -10,6 +10,21 @@ from urllib.parse import parse_qsl
 import yaml
 
 from localcluster.errors import BadRequest, StatusError
+from localcluster.server.parsing import parse_json, parse_yaml
+
+__all__ = [
+    "Accept",
+    "Object",
+    "Request",
+    "Response",
+    "json_response",
+    "negotiate",
+    "parse_json",
+    "parse_query",
+    "parse_yaml",
+    "refusal",
+    "unsupported_media_type",
+]
 
 Object = dict[str, Any]
 
@@ -45,8 +60,9 @@ class Request:
 
     @property
     def manager(self) -> str:
-        """Who writes: `fieldManager`, else the name of the program."""
-        return self.query.get("fieldManager") or self.headers.get("user-agent", "").partition("/")[0] or "unknown"
+        """Who writes: `fieldManager`, else the name of the program, up to 128 characters."""
+        program = self.headers.get("user-agent", "").partition("/")[0]
+        return self.query.get("fieldManager") or "".join(filter(str.isprintable, program))[:128] or "unknown"
 
     @property
     def media_type(self) -> str:
@@ -123,40 +139,3 @@ def unsupported_media_type(*accepted: str) -> StatusError:
     listed = ", ".join(accepted)
     message = f"the body of the request was in an unknown format - accepted media types include: {listed}"
     return StatusError(415, "UnsupportedMediaType", message)
-
-
-class _PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML in which times stay text, as in JSON."""
-
-
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in _PlainLoader.yaml_implicit_resolvers.items()
-}
-
-
-def parse_json(body: bytes) -> Any:
-    """Raises ValueError, also for NaN, numbers and nesting that no object has."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"invalid character '{constant[:1]}' looking for beginning of value")
-
-    try:
-        return json.loads(body, parse_constant=refuse)
-    except RecursionError:
-        raise ValueError("exceeded max depth") from None
-
-
-def parse_yaml(body: bytes) -> Any:
-    """YAML or JSON. Raises ValueError, also for aliases: a few lines of them can mean gigabytes."""
-    try:
-        return parse_json(body)
-    except ValueError:
-        pass
-    try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, Loader=_PlainLoader)):
-            raise ValueError("aliases are not accepted")
-        loaded = yaml.load(body, Loader=_PlainLoader)  # noqa: S506 - it is a safe loader
-        return json.loads(json.dumps(loaded, allow_nan=False))
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"error converting YAML to JSON: yaml: {error}") from None

@@ -11,6 +11,15 @@ class UnknownGroup(Exception):
     """The address is in no API group that is served."""
 
 
+UNLISTED = {
+    "Node": ("proxy",),
+    "Pod": ("attach", "binding", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy"),
+    "Service": ("proxy",),
+    "ServiceAccount": ("token",),
+}
+"""Subresources that are answered, if only by a refusal, though discovery may not name them."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A collection (no name), an object, or a subresource of it. namespace is None for all, and for kinds without."""
@@ -24,7 +33,7 @@ class Target:
 def segments(raw_path: bytes) -> list[str]:
     """The parts of an address, decoded one by one, so that an encoded slash separates nothing."""
     path = raw_path.decode("latin-1").removesuffix("/")
-    return [unquote(part, errors="replace") for part in path.split("/")[1:]]
+    return [unquote(part, errors="replace") for part in path.split("/")[1:]] or [""]
 
 
 def target(parts: list[str]) -> Target:
@@ -39,10 +48,10 @@ def target(parts: list[str]) -> Target:
         raise NoSuchResource
     namespace, rest = _namespace(rest)
     kind = find(group, version, rest[0])
-    if kind is None or len(rest) > 3:
-        raise NoSuchResource
     name, subresource = [*rest[1:], "", ""][:2]
-    if subresource and subresource not in kind.subresources:
+    if kind is None or (len(rest) > 3 and subresource != "proxy"):
+        raise NoSuchResource
+    if subresource and subresource not in kind.subresources and subresource not in UNLISTED.get(kind.kind, ()):
         raise NoSuchResource
     if (namespace is not None) > kind.namespaced or (kind.namespaced and name and namespace is None):
         raise NoSuchResource

@@ -3,7 +3,8 @@
 from typing import Any
 
 from localcluster.errors import BadRequest
-from localcluster.server.messages import Object, Request, parse_json, parse_yaml
+from localcluster.server.bodies import parse_body
+from localcluster.server.messages import Object, Request
 from localcluster.store.resources import Kind
 
 
@@ -26,13 +27,13 @@ def of(obj: Object) -> Object:
 
 def read(request: Request, current: Object) -> Object:
     """The Scale in the body of a replace. Raises BadRequest."""
-    try:
-        body = parse_yaml(request.body) if request.media_type == "application/yaml" else parse_json(request.body)
-    except ValueError as error:
-        raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
+    body = parse_body(request)
     if not isinstance(body, dict) or body.get("kind", "Scale") != "Scale":
         raise BadRequest("the body must be a Scale of autoscaling/v1")
-    name = (body.get("metadata") or {}).get("name") or current["metadata"]["name"]
+    meta = body.get("metadata") or {}
+    if not isinstance(meta, dict):
+        raise BadRequest("the body must be a Scale of autoscaling/v1")
+    name = meta.get("name") or current["metadata"]["name"]
     if name != current["metadata"]["name"]:
         raise BadRequest(
             f"the name of the object ({name}) does not match the name on the URL ({current['metadata']['name']})"
@@ -64,5 +65,5 @@ def as_applied(body: Object, kind: Kind, live: Object | None) -> Object:
     meta = {"name": live["metadata"]["name"]} if live else {}
     if version(body):
         meta["resourceVersion"] = str(version(body))
-    spec = {"replicas": replicas(body)} if (body.get("spec") or {}) else {}
+    spec = {"replicas": replicas(body)} if body.get("spec") else {}
     return {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta, "spec": spec}

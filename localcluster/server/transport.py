@@ -11,14 +11,27 @@ from typing import Any
 import uvicorn
 
 from localcluster.credentials import Credentials
-from localcluster.errors import BadRequest, TooLarge
+from localcluster.errors import BadRequest, StatusError, TooLarge
 from localcluster.server.messages import Response
 
 _LARGEST_BODY = 3 * 1024 * 1024
+_LONGEST_BODY = 60.0
+"""Seconds, as the API server's."""
 _TLS_BUFFER = 32 * 1024
 
 
 async def read_body(receive: Any) -> bytes:
+    """The whole body. Raises TooLarge, BadRequest when the client goes away, StatusError (504) when it takes its
+    time."""
+    try:
+        async with asyncio.timeout(_LONGEST_BODY):
+            return await _read_body(receive)
+    except TimeoutError:
+        message = "Timeout: request did not complete within the allotted timeout"
+        raise StatusError(504, "Timeout", message, {}, {"Connection": "close"}) from None
+
+
+async def _read_body(receive: Any) -> bytes:
     chunks, size = [], 0
     while True:
         message = await receive()

@@ -11,7 +11,7 @@ from typing import Any
 from localcluster.errors import Expired
 from localcluster.server import tables
 from localcluster.server.messages import Object, Request
-from localcluster.server.reads import version
+from localcluster.server.options import check_watch, version
 from localcluster.store.history import Change
 from localcluster.store.resources import Kind
 from localcluster.store.selectors import Selector, parse_fields
@@ -22,7 +22,30 @@ BOOKMARK_INTERVAL = 60.0
 
 _QUEUE = 1000
 _SHORTEST, _LONGEST = 1800, 3600
-_TOO_SLOW = "The resourceVersion for the provided watch is too old."
+_TOO_OLD = "The resourceVersion for the provided watch is too old."
+
+
+_POD: Object = {"spec": {"containers": None}}
+_TEMPLATE: Object = {"metadata": {}, **_POD}
+_EMPTY: dict[str, Object] = {
+    "Deployment": {
+        "spec": {"replicas": 0, "selector": None, "template": _TEMPLATE, "strategy": {}},
+        "status": {},
+    },
+    "EndpointSlice": {"addressType": "", "endpoints": None, "ports": None},
+    "Event": {
+        "involvedObject": {},
+        "source": {},
+        **dict.fromkeys(("firstTimestamp", "lastTimestamp", "eventTime")),
+        "reportingComponent": "",
+        "reportingInstance": "",
+    },
+    "Job": {"spec": {"template": _TEMPLATE}, "status": {}},
+    "Pod": {**_POD, "status": {}},
+    "ReplicaSet": {"spec": {"replicas": 0, "selector": None, "template": _TEMPLATE}, "status": {"replicas": 0}},
+    "Service": {"spec": {}, "status": {"loadBalancer": {}}},
+}
+"""What a bookmark carries of an object of a kind: what is written even when nothing is in it (recordings)."""
 
 
 class Watcher:
@@ -36,8 +59,10 @@ class Watcher:
         self._fields = parse_fields(kind.kind, text) if (text := request.query.get("fieldSelector", "")) else None
         self._encode = _encoder(kind, request)
         self._bookmarks = request.flag("allowWatchBookmarks")
-        self._initial = request.flag("sendInitialEvents")
+        check_watch(request)
         self._from = version(request)
+        # Without a version, the end of the present state is told to whoever takes bookmarks.
+        self._tells_end = request.flag("sendInitialEvents") or (self._bookmarks and self._from is None)
         timeout = request.number("timeoutSeconds")
         self._timeout = timeout if timeout else random.uniform(_SHORTEST, _LONGEST)
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE)
@@ -62,12 +87,20 @@ class Watcher:
     def begin(self) -> list[bytes]:
         """The lines that come first: the present state, or what has changed since a version. Raises Expired."""
         if self._from:
-            return [line for change in self._store.history.since(self._from) if (line := self._line(change))]
+            return self._since(self._from)
         present = [obj for obj in self._store.list(self.kind.kind, self._namespace, self._labels) if self._wants(obj)]
         lines = [self._encode("ADDED", obj, None) for obj in present]
-        if self._initial:
+        if self._tells_end:
             lines.append(self._bookmark({"annotations": {"k8s.io/initial-events-end": "true"}}))
         return lines
+
+    def _since(self, revision: int) -> list[bytes]:
+        try:
+            return [line for change in self._store.history.since(revision) if (line := self._line(change))]
+        except Expired:
+            if self.kind.kind == "Event":  # which no watch cache serves in a real cluster
+                raise Expired(_TOO_OLD) from None
+            raise
 
     async def lines(self, first: list[bytes]) -> AsyncIterator[bytes]:
         """The stream: `first`, then changes as they come, bookmarks in quiet times, until the time is up."""
@@ -87,9 +120,7 @@ class Watcher:
                 if self._bookmarks:
                     yield self._bookmark({})
         if self._overflowed:
-            yield error_line(Expired(_TOO_SLOW))
-        elif self._bookmarks and not self._ended:
-            yield self._bookmark({})
+            yield error_line(Expired(_TOO_OLD))
 
     async def _batch(self, seconds: float) -> list[bytes]:
         """What is queued, after waiting for something at most so many seconds."""
@@ -130,9 +161,9 @@ class Watcher:
         return self._labels.matches(obj["metadata"].get("labels")) and (self._fields is None or self._fields(obj))
 
     def _bookmark(self, metadata: Object) -> bytes:
-        meta = {"resourceVersion": str(self._store.revision), "creationTimestamp": None, **metadata}
+        meta = {"resourceVersion": str(self._store.revision), **metadata}
         bookmark = {"kind": self.kind.kind, "apiVersion": self.kind.api_version, "metadata": meta}
-        return _event("BOOKMARK", _dump(bookmark))
+        return _event("BOOKMARK", _dump(bookmark | _EMPTY.get(self.kind.kind, {})))
 
 
 class Watchers:
@@ -169,7 +200,13 @@ def _encoder(kind: Kind, request: Request) -> Encoder:
         return lambda type_, obj, _: _event(type_, _dump(tables.table(kind.kind, [obj], {}, include)))
     if form:
         return lambda type_, obj, _: _event(type_, _dump(tables.partial(obj)))
-    return lambda type_, obj, change: _event(type_, change.encoded if change else _dump(obj))
+    return _plain
+
+
+def _plain(type_: str, obj: Object, change: Change | None) -> bytes:
+    if change is None:
+        return _event(type_, _dump(obj))
+    return change.event if change.type == type_ else _event(type_, change.encoded)
 
 
 def _dump(obj: Any) -> bytes:

@@ -1,12 +1,16 @@
 """Create, replace, patch, apply and delete, as requests."""
 
+from dataclasses import replace
+
 from localcluster.errors import (
     BadRequest,
     Cause,
     Conflict,
+    Forbidden,
+    InternalError,
     Invalid,
+    MethodNotAllowed,
     NotFound,
-    StatusError,
 )
 from localcluster.server import scale
 from localcluster.server.bodies import (
@@ -19,8 +23,10 @@ from localcluster.server.bodies import (
     read_patch,
 )
 from localcluster.server.messages import Object, Request, Response, json_response, unsupported_media_type
-from localcluster.store import apply, decode, ownership, patches, validation
-from localcluster.store.resources import Kind
+from localcluster.server.options import check_apply, check_patch, check_write
+from localcluster.store import apply, decode, defaults, ownership, patches, pod_security, validation
+from localcluster.store.json_patches import json_patch
+from localcluster.store.resources import Kind, pod_spec_of
 from localcluster.store.schema import of_kind
 from localcluster.store.selectors import Selector, parse_fields
 from localcluster.store.store import Admission, Store, copied
@@ -33,7 +39,7 @@ _PATCHES = (
     _APPLY,
     "application/apply-patch+cbor",
 )
-_LONGEST_MANAGER = 128
+_KEPT_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _PROPAGATIONS = ("Background", "Foreground", "Orphan")
 _JOB_WARNING = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
@@ -48,14 +54,18 @@ class Writes:
         self.store = store
 
     def create(self, request: Request, kind: Kind, namespace: str | None) -> Response:
+        check_write(request, "CreateOptions")
         decoded = read_object(request, kind)
+        if decoded.object["metadata"].get("resourceVersion", "0") not in ("", "0"):
+            raise InternalError("resourceVersion should not be set on objects to be created")
         _place(decoded.object, namespace, "")
         created = self.store.create(
-            kind.kind, decoded.object, dry_run=request.dry_run, admit=_admission(kind, _manager(request), "")
+            kind.kind, decoded.object, dry_run=request.dry_run, admit=self._admission(kind, request.manager, "")
         )
-        return _written(request, 201, created, decoded.headers)
+        return _written(request, 201, created, self._warned(decoded, kind))
 
     def replace(self, request: Request, kind: Kind, namespace: str | None, name: str, subresource: str) -> Response:
+        check_write(request, "UpdateOptions")
         if subresource == "scale":
             current = self.store.get(kind.kind, namespace, name)
             return self._rescale(request, kind, current, scale.read(request, current))
@@ -68,6 +78,7 @@ class Writes:
             return self._apply(request, kind, namespace, name, subresource)
         if request.media_type not in _PATCHES[:3]:
             raise unsupported_media_type(*_PATCHES)
+        check_patch(request)
         current = self.store.get(kind.kind, namespace, name)
         patch = read_patch(request)
         if subresource == "scale":
@@ -84,6 +95,8 @@ class Writes:
     def delete(self, request: Request, kind: Kind, namespace: str | None, name: str) -> Response:
         options = read_options(request)
         warnings = _choose_propagation(kind, options)
+        if kind.kind == "Namespace" and name in _KEPT_NAMESPACES:
+            raise Forbidden(kind.kind, name, "this namespace may not be deleted")
         before = self.store.get(kind.kind, namespace, name)
         deleted = self.store.delete(kind.kind, namespace, name, **options)
         headers = Decoded({}, warnings).headers
@@ -96,6 +109,8 @@ class Writes:
         return json_response(200, status, headers)
 
     def delete_all(self, request: Request, kind: Kind, namespace: str | None) -> Response:
+        if kind.kind == "Namespace":
+            raise MethodNotAllowed
         options = read_options(request)
         warnings = _choose_propagation(kind, options)
         wanted = parse_fields(kind.kind, request.query.get("fieldSelector", ""))
@@ -110,10 +125,8 @@ class Writes:
         return json_response(200, listed, Decoded({}, warnings).headers)
 
     def _apply(self, request: Request, kind: Kind, namespace: str | None, name: str, subresource: str) -> Response:
-        manager = request.query.get("fieldManager", "")
-        if not manager:
-            raise _bad_manager("FieldValueRequired", "Required value: is required for apply patch")
-        _manager(request)
+        check_apply(request)
+        manager = request.query["fieldManager"]
         body = read_applied(request)
         live = self.store.find(kind.kind, namespace, name)
         if subresource == "scale":
@@ -133,8 +146,9 @@ class Writes:
         applied = apply.apply(
             kind.kind, live, config, manager=manager, force=request.flag("force"), subresource=subresource
         )
+        applied, _ = decode.decode(kind.kind, applied)  # what has become empty is left out, as by a typed server
         if live is None:
-            created = self.store.create(kind.kind, applied, dry_run=request.dry_run, admit=_validation(kind))
+            created = self.store.create(kind.kind, applied, dry_run=request.dry_run, admit=self._validation(kind))
             return _written(request, 201, created, {})
         _check_uid(kind, live, {"metadata": config["metadata"]})
         updated = self.store.update(
@@ -142,9 +156,37 @@ class Writes:
             applied,
             subresource="status" if subresource == "status" else None,
             dry_run=request.dry_run,
-            admit=_validation(kind),
+            admit=self._validation(kind),
         )
         return _written(request, 200, scale.of(updated) if subresource == "scale" else updated, {})
+
+    def _validation(self, kind: Kind) -> Admission:
+        """Completes an object that is about to be stored, and checks it."""
+
+        def admit(new: Object, old: Object | None) -> None:
+            if kind.kind == "Service":
+                defaults.allocate_ports(new, self.store.list("Service"))
+            validation.check(kind.kind, new, old)
+
+        return admit
+
+    def _admission(self, kind: Kind, manager: str, subresource: str) -> Admission:
+        """The same, and writes down who changed what."""
+
+        def admit(new: Object, old: Object | None) -> None:
+            if subresource != "status":
+                self._validation(kind)(new, old)
+            ownership.write_claims(new, ownership.after_update(kind.kind, old, new, manager, subresource))
+
+        return admit
+
+    def _warned(self, decoded: Decoded, kind: Kind) -> dict[str, str]:
+        """The headers of an answer to a write: complaints about the body, and about what its pods would be."""
+        namespace = self.store.find("Namespace", None, decoded.object["metadata"].get("namespace") or "")
+        spec = pod_spec_of(kind.kind, decoded.object)
+        if namespace is None or spec is None:
+            return decoded.headers
+        return replace(decoded, warnings=(*decoded.warnings, *pod_security.warnings(namespace, spec))).headers
 
     def _update(self, request: Request, kind: Kind, decoded: Decoded, subresource: str) -> Response:
         updated = self.store.update(
@@ -152,54 +194,22 @@ class Writes:
             decoded.object,
             subresource="status" if subresource == "status" else None,
             dry_run=request.dry_run,
-            admit=_admission(kind, _manager(request), subresource),
+            admit=self._admission(kind, request.manager, subresource),
         )
-        return _written(request, 200, updated, decoded.headers)
+        return _written(request, 200, updated, self._warned(decoded, kind))
 
     def _rescale(self, request: Request, kind: Kind, current: Object, wanted: Object) -> Response:
         new = copied(current)
         new["spec"]["replicas"] = scale.replicas(wanted)
         new["metadata"]["resourceVersion"] = scale.version(wanted)
         updated = self.store.update(
-            kind.kind, new, dry_run=request.dry_run, admit=_admission(kind, _manager(request), "scale")
+            kind.kind, new, dry_run=request.dry_run, admit=self._admission(kind, request.manager, "scale")
         )
         return _written(request, 200, scale.of(updated), {})
 
 
 def _written(request: Request, status: int, obj: Object, headers: dict[str, str]) -> Response:
     return json_response(status, obj, headers, as_yaml=request.accept.is_yaml)
-
-
-def _validation(kind: Kind) -> Admission:
-    return lambda new, old: validation.check(kind.kind, new, old)
-
-
-def _admission(kind: Kind, manager: str, subresource: str) -> Admission:
-    """Checks an object that is about to be stored, and writes down who changed what."""
-
-    def admit(new: Object, old: Object | None) -> None:
-        if subresource != "status":
-            validation.check(kind.kind, new, old)
-        ownership.write_claims(new, ownership.after_update(kind.kind, old, new, manager, subresource))
-
-    return admit
-
-
-def _manager(request: Request) -> str:
-    manager = request.manager
-    if len(manager) > _LONGEST_MANAGER:
-        raise _bad_manager("FieldValueTooLong", f"Too long: may not be more than {_LONGEST_MANAGER} bytes")
-    return manager
-
-
-def _bad_manager(reason: str, message: str) -> StatusError:
-    options = "PatchOptions"
-    details = {
-        "group": "meta.k8s.io",
-        "kind": options,
-        "causes": [Cause(reason, message, "fieldManager").body()],
-    }
-    return StatusError(422, "Invalid", f'{options}.meta.k8s.io "" is invalid: fieldManager: {message}', details)
 
 
 def _place(obj: Object, namespace: str | None, name: str) -> None:
@@ -217,9 +227,11 @@ def _place(obj: Object, namespace: str | None, name: str) -> None:
 
 def _patched(request: Request, kind: Kind, current: Object, patch: object) -> Object:
     if request.media_type == "application/json-patch+json":
-        patched = patches.json_patch(current, patch)
+        patched = json_patch(current, patch)
     elif not isinstance(patch, dict):
-        raise BadRequest("json: cannot unmarshal array into Go value of type map[string]interface {}")
+        found = {list: "array", str: "string", bool: "bool"}.get(type(patch), "number")
+        why = f"json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+        raise BadRequest(f"error decoding patch: {why}")
     elif request.media_type == "application/merge-patch+json":
         patched = patches.merge(current, patch)
     else:

@@ -82,14 +82,16 @@ def merge(type_: Type, live: Any, applied: Any) -> Any:
 def _order(live: dict[str, Any], applied: dict[str, Any]) -> list[str]:
     """The applied order, with the items that only the live list has where they stood before their neighbours."""
     order: list[str] = []
-    waiting = list(applied)
+    waiting = iter(applied)
+    placed: set[str] = set()
     for element in live:
         if element not in applied:
             order.append(element)
             continue
-        while element in waiting:
-            order.append(waiting.pop(0))
-    return order + waiting
+        while element not in placed:
+            order.append(next(waiting))
+            placed.add(order[-1])
+    return [*order, *waiting]
 
 
 def prune(type_: Type, value: Any, last: Fields, owned: set[Path]) -> Any:

@@ -3,20 +3,18 @@
 Messages are those of the API server: of its JSON decoder for whole objects, of its merge library for server-side apply.
 """
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from localcluster import clock, quantity
 from localcluster.errors import BadRequest, InternalError
+from localcluster.store.mismatch import LIMITS, Mismatch, Place, quoted
 from localcluster.store.resources import KINDS
 from localcluster.store.schema import ListOf, MapOf, Scalar, Struct, Type, of_kind
 
-_JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
-_GO_NAMES = {"boolean": "bool", "time": "v1.Time", "quantity": "resource.Quantity", "intstr": "intstr.IntOrString"}
-_LIMITS = {"int32": 2**31, "int64": 2**63}
-
+_STRING = Scalar("string")
 _KEPT_WHEN_NULL = {("Event", "eventTime"), ("Event", "firstTimestamp"), ("Event", "lastTimestamp")}
 _KEPT_WHEN_EMPTY = {("PodSpec", "containers"), ("EndpointSlice", "endpoints"), ("IngressRule", "http")}
 _DROPPED_WHEN_ZERO = {
@@ -38,49 +36,28 @@ _DROPPED_WHEN_ZERO = {
 }
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where in an object: the struct, and the path in each of the three notations."""
+class Repeating(dict[str, Any]):
+    """An object whose text names some fields twice: the last counts."""
 
-    struct: str
-    names: str = ""
-    indexed: str = ""
-    keyed: str = ""
-
-    def field(self, name: str, struct: str = "") -> "_Place":
-        names = f"{self.names}.{name}" if self.names else name
-        indexed = f"{self.indexed}.{name}" if self.indexed else name
-        return _Place(struct or self.struct, names, indexed, f"{self.keyed}.{name}")
-
-    def item(self, index: int, key: str) -> "_Place":
-        return _Place(self.struct, self.names, f"{self.indexed}[{index}]", f"{self.keyed}[{key}]")
+    repeated: tuple[str, ...] = ()
 
 
-class Mismatch(Exception):
-    """A value of the wrong type."""
-
-    def __init__(self, place: _Place, wanted: Type, value: Any, why: str = "") -> None:
-        super().__init__(place.indexed)
-        self.place, self.wanted, self.value, self.why = place, wanted, value, why
-
-    def decoder_words(self) -> str:
-        if self.why:
-            return self.why
-        found = _JSON_NAMES[type(self.value)]
-        if found == "number" and isinstance(self.wanted, Scalar) and self.wanted.name in _LIMITS:
-            found = f"number {self.value}"
-        field = f"{self.place.struct}.{self.place.names}"
-        return f"json: cannot unmarshal {found} into Go struct field {field} of type {_go_name(self.wanted)}"
-
-    def merge_words(self) -> str:
-        return f"{self.place.keyed}: {self.why or _merge_complaint(self.wanted, self.value)}"
+Complain = Callable[[str, Place], None]
+"""Called with what is wrong and where: a field that is `unknown` or `duplicate`, or a list whose items cannot be told
+apart, which only an apply minds."""
 
 
 def decode(kind: str, obj: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The object as a typed server holds it, and the paths of unknown fields, which are dropped. Raises BadRequest."""
-    unknown: list[str] = []
+    """The object as a typed server holds it, and complaints: `unknown field "spec.x"` (such fields are dropped),
+    `duplicate field "spec.replicas"`. Raises BadRequest."""
+    complaints: list[str] = []
+
+    def complain(what: str, place: Place) -> None:
+        if what in ("duplicate", "unknown"):
+            complaints.append(f'{what} field "{place.indexed}"')
+
     try:
-        return _struct(of_kind(kind), obj, _Place(kind), lambda place: unknown.append(place.indexed)), unknown
+        return _struct(of_kind(kind), obj, Place(kind), complain), list(dict.fromkeys(complaints))
     except Mismatch as mismatch:
         raise cannot_be_handled(kind, mismatch.decoder_words()) from None
 
@@ -99,33 +76,43 @@ def decode_applied(kind: str, obj: dict[str, Any]) -> dict[str, Any]:
         where = f"{meta.get('namespace', '')}/{meta.get('name', '')}; {KINDS[kind].api_version}, Kind={kind}"
         return InternalError(f"failed to create typed patch object ({where}): {message}")
 
-    def unknown(place: _Place) -> None:
-        raise refuse(f"{place.keyed}: field not declared in schema")
+    def complain(what: str, place: Place) -> None:
+        if what == "unknown":
+            raise refuse(f"{place.keyed}: field not declared in schema")
+        if what not in ("duplicate", "unknown"):
+            raise refuse(f"{place.keyed}: {what}")
 
     try:
-        return _struct(of_kind(kind), obj, _Place(kind), unknown)
+        return _struct(of_kind(kind), obj, Place(kind), complain)
     except Mismatch as mismatch:
         raise refuse(mismatch.merge_words()) from None
 
 
-def _struct(type_: Struct, value: Any, place: _Place, unknown: Callable[[_Place], None]) -> dict[str, Any]:
+def _struct(type_: Struct, value: Any, place: Place, complain: Complain) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Mismatch(place, type_, value)
     kept: dict[str, Any] = {}
+    _report_repeated(value, place, complain)
     for name, given in value.items():
         field = type_.field(name)
         here = place.field(name, type_.name)
         if field is None:
-            unknown(here)
+            complain("unknown", here)
             continue
         if given is None:
             if (type_.name, name) in _KEPT_WHEN_NULL:
                 kept[name] = None
             continue
-        decoded = _value(field, given, here, unknown)
+        decoded = _value(field, given, here, complain)
         if not _is_omitted(type_.name, name, field, decoded):
             kept[name] = decoded
     return kept
+
+
+def _report_repeated(value: dict[str, Any], place: Place, complain: Complain) -> None:
+    if isinstance(value, Repeating):
+        for name in value.repeated:
+            complain("duplicate", place.field(name))
 
 
 def _is_omitted(struct: str, name: str, field: Type, value: Any) -> bool:
@@ -134,51 +121,70 @@ def _is_omitted(struct: str, name: str, field: Type, value: Any) -> bool:
     return not value and (struct, name) in _DROPPED_WHEN_ZERO
 
 
-def _value(type_: Type, value: Any, place: _Place, unknown: Callable[[_Place], None]) -> Any:
+def _value(type_: Type, value: Any, place: Place, complain: Complain) -> Any:
     if isinstance(type_, Struct):
-        return _struct(type_, value, place, unknown)
+        return _struct(type_, value, place, complain)
     if isinstance(type_, MapOf):
         if not isinstance(value, dict):
             raise Mismatch(place, type_, value)
+        _report_repeated(value, place, complain)
+        if type_.element == _STRING and all(isinstance(item, str) for item in value.values()):
+            return dict(value)
         return {
-            key: _value(type_.element, "" if item is None else item, place.field(key), unknown)
+            key: _value(type_.element, "" if item is None else item, place.field(key), complain)
             for key, item in value.items()
         }
     if isinstance(type_, ListOf):
         if not isinstance(value, list):
             raise Mismatch(place, type_, value)
+        if fault := _ambiguity(type_, value):
+            complain(fault, place)
         return [
-            _value(type_.element, item, place.item(index, _item_key(type_, item, index)), unknown)
+            _value(type_.element, item, place.item(index, _item_key(type_, item, index)), complain)
             for index, item in enumerate(value)
         ]
     return _scalar(type_, value, place)
+
+
+def _ambiguity(type_: ListOf, items: list[Any]) -> str:
+    """Why the items of a list cannot be told apart by their keys; "" if they can."""
+    if type_.relation != "map":
+        return ""
+    defaults, seen = dict(type_.key_defaults), set()
+    for index, item in enumerate(items):
+        missing = [key for key in type_.keys if isinstance(item, dict) and key not in item and key not in defaults]
+        if missing:
+            why = f'omits key field "{missing[0]}" (and doesn\'t have default value)'
+            return f"element {index}: associative list with keys has an element that {why}"
+        key = _item_key(type_, item, index)
+        if key in seen:
+            return f"duplicate entries for key [{key}]"
+        seen.add(key)
+    return ""
 
 
 def _item_key(type_: ListOf, item: Any, index: int) -> str:
     if type_.relation != "map" or not isinstance(item, dict):
         return str(index)
     defaults = dict(type_.key_defaults)
-    return ",".join(f"{key}={_quoted(item.get(key, defaults.get(key)))}" for key in sorted(type_.keys))
+    return ",".join(f"{key}={quoted(item.get(key, defaults.get(key)))}" for key in sorted(type_.keys))
 
 
-def _quoted(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _scalar(type_: Scalar, value: Any, place: _Place) -> Any:
+def _scalar(type_: Scalar, value: Any, place: Place) -> Any:
     name = type_.name
     if name == "any":
-        return value
+        return json.loads(json.dumps(value)) if isinstance(value, dict | list) else value
     if name in ("string", "time"):
         return _text(type_, value, place)
     if name == "boolean":
         fits = isinstance(value, bool)
-    elif name in _LIMITS:
+    elif name in LIMITS:
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        fits = whole and not isinstance(value, bool) and -_LIMITS[name] <= value < _LIMITS[name]
+        fits = whole and not isinstance(value, bool) and -LIMITS[name] <= value < LIMITS[name]
         return int(value) if fits else _misfit(place, type_, value)
     elif name == "intstr":
-        fits = isinstance(value, int | str) and not isinstance(value, bool)
+        is_text = isinstance(value, str)
+        fits = is_text or (isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31)
     elif name == "quantity":
         return _quantity(type_, value, place)
     else:
@@ -186,11 +192,11 @@ def _scalar(type_: Scalar, value: Any, place: _Place) -> Any:
     return value if fits else _misfit(place, type_, value)
 
 
-def _misfit(place: _Place, type_: Scalar, value: Any) -> Any:
+def _misfit(place: Place, type_: Scalar, value: Any) -> Any:
     raise Mismatch(place, type_, value)
 
 
-def _text(type_: Scalar, value: Any, place: _Place) -> str:
+def _text(type_: Scalar, value: Any, place: Place) -> str:
     if not isinstance(value, str):
         raise Mismatch(place, type_, value)
     if type_.name == "time":
@@ -204,32 +210,10 @@ def _text(type_: Scalar, value: Any, place: _Place) -> str:
     return value
 
 
-def _quantity(type_: Scalar, value: Any, place: _Place) -> str:
+def _quantity(type_: Scalar, value: Any, place: Place) -> str:
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise Mismatch(place, type_, value, quantity.RULE)
     try:
         return quantity.canonical(value)
     except ValueError as error:
         raise Mismatch(place, type_, value, str(error)) from None
-
-
-def _go_name(type_: Type) -> str:
-    if isinstance(type_, Scalar):
-        return _GO_NAMES.get(type_.name, type_.name)
-    if isinstance(type_, Struct):
-        return f"v1.{type_.name}"
-    element = _go_name(type_.element)
-    return f"[]{element}" if isinstance(type_, ListOf) else f"map[string]{element}"
-
-
-def _merge_complaint(type_: Type, value: Any) -> str:
-    shown = f"&value.valueUnstructured{{Value:{_quoted(value) if not isinstance(value, dict | list) else '…'}}}"
-    if isinstance(type_, ListOf):
-        return f"expected list, got {shown}"
-    if not isinstance(type_, Scalar):
-        return f"expected map, got {shown}"
-    if type_.name in ("int32", "int64", "number"):
-        kinds = {"bool": "bool", "object": "map[string]interface {}", "array": "[]interface {}"}
-        found = _JSON_NAMES[type(value)]
-        return f"expected numeric (int or float), got {kinds.get(found, found)}"
-    return f"expected {type_.name}, got {shown}"

@@ -29,6 +29,11 @@ def mark_deleted(kind: str, obj: Object, grace: int | None) -> None:
         obj.setdefault("status", {})["phase"] = "Terminating"
 
 
+def is_gradual(kind: str, obj: Object) -> bool:
+    """Whether its end is a state of its own, and not just its absence."""
+    return kind in ("Pod", "Namespace") or bool(obj["metadata"].get("finalizers"))
+
+
 def _grace(pod: Object, wanted: int | None) -> int:
     """Seconds; 0 for a pod that runs nowhere."""
     if not pod.get("spec", {}).get("nodeName") or pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from localcluster import clock
 from localcluster.errors import StatusError
+from localcluster.store.correlation import COMBINED
 from localcluster.store.store import Object, Store, copied
 
 log = logging.getLogger(__name__)
@@ -28,18 +29,21 @@ def record(
 ) -> None:
     """Makes an Event, or raises the count of the same one. type_ is `Normal` or `Warning`.
 
-    involved is the whole object; field_path names a part of it (`spec.containers{main}`). An Event that cannot be
-    stored
-    (its namespace is being deleted) is dropped.
+    involved is the whole object; field_path names a part of it (`spec.containers{main}`). Many similar ones are
+    combined, and too many dropped; so is one that cannot be stored (its namespace is being deleted).
     """
     reference = _reference(involved, field_path)
-    namespace = reference.get("namespace", "default")
+    kind_of_event = (component, reference["uid"], type_, reason)
+    words = store.correlator.words(kind_of_event, message)
     try:
-        same = _same(store, namespace, reference, type_, reason, message, component)
+        same = _same(store, reference, type_, reason, words, component)
+        if not store.correlator.admits((component, reference["uid"])):
+            return
         if same:
-            store.update("Event", _counted_up(same))
+            store.update("Event", _counted_up(same, words))
         else:
-            store.create("Event", _event(reference, namespace, type_, reason, message, component))
+            namespace = reference.get("namespace", "default")
+            store.create("Event", _event(reference, namespace, type_, reason, words, component))
     except StatusError as refusal:
         log.debug("event %s not stored: %s", reason, refusal)
 
@@ -112,23 +116,23 @@ def _event(
 
 
 def _same(
-    store: Store, namespace: str, reference: dict[str, Any], type_: str, reason: str, message: str, component: str
+    store: Store, reference: dict[str, Any], type_: str, reason: str, message: str, component: str
 ) -> Object | None:
     """The Event that says the same of the same object, whatever the object's resourceVersion was then."""
-    for event in store.list("Event", namespace):
-        about = event["involvedObject"]
-        if (
-            about.get("uid") == reference["uid"]
-            and (event["reason"], event["message"], event["type"]) == (reason, message, type_)
-            and about.get("fieldPath") == reference.get("fieldPath")
-            and event.get("source", {}).get("component") == component
-        ):
+    combined = message.startswith(COMBINED)
+    for event in store.owned("Event", reference["uid"]):
+        if (event["reason"], event["type"]) != (reason, type_) or event["source"].get("component") != component:
+            continue
+        if combined and event["message"].startswith(COMBINED):
+            return event
+        if event["message"] == message and event["involvedObject"].get("fieldPath") == reference.get("fieldPath"):
             return event
     return None
 
 
-def _counted_up(event: Object) -> Object:
+def _counted_up(event: Object, message: str) -> Object:
     again = copied(event)
     again["count"] = event.get("count", 1) + 1
+    again["message"] = message
     again["lastTimestamp"] = clock.now()
     return again

@@ -85,6 +85,18 @@ class Faults:
         if isinstance(value, int) and not 1 <= value <= 65535:
             self.invalid(field, value, "must be between 1 and 65535, inclusive")
 
+    def amount(self, field: str, value: int | str, *, limited: bool) -> None:
+        """A count or a percentage, which may be limited to 100%."""
+        self.at_least_zero(field, value)
+        if not isinstance(value, str):
+            return
+        digits = value.removesuffix("%")
+        if not value.endswith("%") or not digits.isdecimal() or not digits.isascii():
+            rule = "a valid percent string must be a numeric string followed by an ending '%'"
+            self.invalid(field, value, f"{rule} (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')")
+        elif limited and int(digits[:9]) > 100:
+            self.invalid(field, value, "must not be greater than 100%")
+
     def immutable(self, field: str, new: Any, old: Any) -> None:
         if new != old:
             self.invalid(field, new, "field is immutable")

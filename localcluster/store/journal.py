@@ -36,8 +36,8 @@ class Journal:
         for kind, namespace, name, body in self._connection.execute("SELECT kind, namespace, name, body FROM objects"):
             yield (kind, namespace, name), json.loads(body)
 
-    def put(self, key: Key, body: str, revision: int) -> None:
-        self._write("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", (*key, body), revision)
+    def put(self, key: Key, body: bytes, revision: int) -> None:
+        self._write("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", (*key, body.decode()), revision)
 
     def remove(self, key: Key, revision: int) -> None:
         self._write("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", key, revision)

@@ -129,7 +129,9 @@ def after_update(kind: str, old: Object | None, new: Object, manager: str, subre
     mine = (manager, UPDATE, KINDS[kind].api_version, subresource)
     others = [_without(claim, changed | removed) for claim in claims if claim.identity != mine]
     previous = next((claim.fields for claim in claims if claim.identity == mine), NOTHING)
-    return [*others, Claim(*mine, (previous - removed) | changed, clock.now())]
+    # the API server gives the writes of a scale no time
+    time = "" if subresource == "scale" else clock.now()
+    return [*others, Claim(*mine, (previous - removed) | changed, time)]
 
 
 def _without(claim: Claim, fields: Fields) -> Claim:

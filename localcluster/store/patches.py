@@ -1,16 +1,15 @@
-"""The three patches: merge (RFC 7386), JSON (RFC 6902), and strategic merge (Kubernetes documentation, "Update API
-Objects in Place").
+"""Merge patches (RFC 7386) and strategic merge patches (Kubernetes documentation, "Update API Objects in Place").
 
 None changes its arguments.
 """
 
-import copy
+from collections.abc import Iterable
 from typing import Any
 
-from localcluster.errors import BadRequest, StatusError
+from localcluster.errors import BadRequest, InternalError, StatusError
 from localcluster.store.schema import ANY, ListOf, MapOf, Struct, Type
 
-_MOST_OPERATIONS = 10_000
+_DELETE_ITEMS, _ORDER = "$deleteFromPrimitiveList/", "$setElementOrder/"
 
 
 def merge(value: Any, patch: Any) -> Any:
@@ -27,26 +26,52 @@ def merge(value: Any, patch: Any) -> Any:
 
 
 def strategic(type_: Type, value: Any, patch: Any) -> Any:
-    """`value` after a strategic merge patch: as a merge patch, but lists with a merge key are merged item by item."""
+    """`value` after a strategic merge patch: as a merge patch, but lists with a merge key are merged item by item.
+
+    Raises BadRequest or StatusError for directives that cannot be followed, InternalError (500, as the API server)
+    for an item without its merge key.
+    """
     if not isinstance(patch, dict):
         return patch
     directive = patch.get("$patch")
     if directive == "replace":
         return {key: change for key, change in patch.items() if key != "$patch"}
-    if directive not in (None, "merge", "delete"):
-        raise BadRequest(f"unrecognized patch type: {directive}")
     if directive == "delete":
         return {}
-    merged = dict(value) if isinstance(value, dict) else {}
-    if isinstance(patch.get("$retainKeys"), list):
-        merged = {key: part for key, part in merged.items() if key in patch["$retainKeys"]}
+    if directive not in (None, "merge"):
+        raise InternalError(f"unknown patch type: {_go_value(directive)} in map: {_go_value(patch)}")
+    merged = _retained(patch, dict(value) if isinstance(value, dict) else {})
     for key, change in patch.items():
-        if key.startswith("$deleteFromPrimitiveList/"):
-            name = key.partition("/")[2]
-            merged[name] = [item for item in merged.get(name) or [] if item not in change]
+        if key.startswith(_DELETE_ITEMS):
+            _delete_items(merged, key.removeprefix(_DELETE_ITEMS), change)
+        elif key.startswith(_ORDER):
+            name = key.removeprefix(_ORDER)
+            if name not in patch and isinstance(merged.get(name), list):
+                merged[name] = _ordered(_part(type_, name), merged[name], change)
         elif not key.startswith("$"):
-            _change(type_, merged, key, change, patch.get(f"$setElementOrder/{key}"))
+            _change(type_, merged, key, change, patch.get(_ORDER + key))
     return merged
+
+
+def _retained(patch: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """What `$retainKeys` leaves of a map."""
+    if "$retainKeys" not in patch:
+        return value
+    kept = patch["$retainKeys"]
+    if not isinstance(kept, list):
+        raise BadRequest("invalid patch format of retainKeys")
+    if any(key not in kept for key in patch if not key.startswith("$")):
+        message = "the server rejected our request due to an error in our request"
+        raise StatusError(422, "Invalid", message, {})
+    return {key: part for key, part in value.items() if key in kept}
+
+
+def _delete_items(merged: dict[str, Any], name: str, doomed: Any) -> None:
+    if not isinstance(doomed, list):
+        raise BadRequest("invalid patch format of primitive list")
+    if isinstance(merged.get(name), list):
+        gone = {item for item in doomed if isinstance(item, str | int | float)}
+        merged[name] = [item for item in merged[name] if item not in gone]
 
 
 def _change(type_: Type, merged: dict[str, Any], key: str, change: Any, order: Any) -> None:
@@ -66,119 +91,61 @@ def _part(type_: Type, key: str) -> Type:
 
 
 def _merged_list(type_: ListOf, value: list[Any], patch: list[Any], order: Any) -> list[Any]:
-    if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
-        return [item for item in patch if not (isinstance(item, dict) and item.get("$patch") == "replace")]
+    if type_.merge_key == "=":
+        if not all(isinstance(item, str | int | float) for item in patch):
+            raise BadRequest("invalid patch format of primitive list")
+        return _ordered(type_, list(dict.fromkeys([*value, *patch])), order)
+    replacing = [item for item in patch if isinstance(item, dict) and item.get("$patch") == "replace"]
+    if replacing:
+        return [item for item in patch if item not in replacing]
     key = type_.merge_key
-    if key == "=":
-        return list(dict.fromkeys([*value, *patch]))
-    merged = list(value)
+    merged: dict[Any, Any] = {_name(item.get(key)): item for item in value}
     for change in patch:
         if not isinstance(change, dict) or key not in change:
-            raise BadRequest(f"map: {change} does not contain declared merge key: {key}")
-        place = next((i for i, item in enumerate(merged) if item.get(key) == change[key]), None)
+            raise InternalError(f"map: {_go_value(change)} does not contain declared merge key: {key}")
+        name = _name(change[key])
         if change.get("$patch") == "delete":
-            merged = [item for item in merged if item.get(key) != change[key]]
-        elif place is None:
-            merged.append(strategic(type_.element, {}, change))
+            merged.pop(name, None)
         else:
-            merged[place] = strategic(type_.element, merged[place], change)
-    return _ordered(merged, key, order)
+            merged[name] = strategic(type_.element, merged.get(name, {}), change)
+    return _ordered(type_, list(merged.values()), order)
 
 
-def _ordered(items: list[Any], key: str, order: Any) -> list[Any]:
+def _ordered(type_: Type, items: list[Any], order: Any) -> list[Any]:
     """In the order that `$setElementOrder` names; items that it does not name keep their place before what follows
     them."""
-    if not isinstance(order, list):
+    if order is None or not isinstance(type_, ListOf) or not type_.merge_key:
         return items
-    wanted = [entry.get(key) for entry in order if isinstance(entry, dict)]
-    named = {item[key]: item for item in items if item[key] in wanted}
-    queue = [named[name] for name in wanted if name in named]
-    return [queue.pop(0) if item[key] in named else item for item in items]
+    if not isinstance(order, list):
+        raise BadRequest("invalid patch format of setElementOrder list")
+    names = list(_names(type_, items))
+    present = dict(zip(names, items, strict=True))
+    wanted = dict.fromkeys(name for name in _names(type_, order) if name in present)
+    queue = iter(wanted)
+    return [present[next(queue)] if name in wanted else present[name] for name in names]
 
 
-def json_patch(value: Any, operations: Any) -> Any:
-    """`value` after a JSON patch. Raises StatusError (422) for an operation that cannot be done, BadRequest for no
-    patch."""
-    if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-        raise BadRequest("json: cannot unmarshal patch: expected an array of operations")
-    if len(operations) > _MOST_OPERATIONS:
-        raise StatusError(
-            413,
-            "RequestEntityTooLarge",
-            f"Request entity too large: The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, "
-            f"got {len(operations)}",
-            {},
-        )
-    document = copy.deepcopy(value)
-    for operation in operations:
-        try:
-            document = _operate(document, operation)
-        except (KeyError, IndexError, ValueError, TypeError, AttributeError):
-            raise _cannot_be_done() from None
-    return document
+def _names(type_: ListOf, items: Iterable[Any]) -> Iterable[Any]:
+    for item in items:
+        if type_.merge_key == "=":
+            yield _name(item)
+        elif isinstance(item, dict):
+            yield _name(item.get(type_.merge_key))
+        else:
+            raise BadRequest("invalid patch format of setElementOrder list")
 
 
-def _cannot_be_done() -> StatusError:
-    return StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {})
+def _name(value: Any) -> Any:
+    """What tells items apart; whatever cannot be a key is told apart by how it looks."""
+    return value if isinstance(value, str | int | float | None) else repr(value)
 
 
-def _operate(document: Any, operation: dict[str, Any]) -> Any:
-    name, path = operation["op"], _steps(operation["path"])
-    if name in ("add", "replace"):
-        if name == "replace":
-            _read(document, path)
-        return _write(document, path, operation["value"], replace=name == "replace")
-    if name == "remove":
-        _take(document, path)
-        return document
-    if name == "test":
-        if _read(document, path) != operation.get("value"):
-            raise ValueError
-        return document
-    source = _steps(operation["from"])
-    if name == "move":
-        return _write(document, path, _take(document, source))
-    if name == "copy":
-        return _write(document, path, copy.deepcopy(_read(document, source)))
-    raise ValueError(name)
-
-
-def _steps(pointer: str) -> list[str]:
-    if pointer and not pointer.startswith("/"):
-        raise ValueError(pointer)
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-
-
-def _read(document: Any, steps: list[str]) -> Any:
-    for step in steps:
-        document = document[_index(document, step)]
-    return document
-
-
-def _write(document: Any, steps: list[str], value: Any, *, replace: bool = False) -> Any:
-    if not steps:
-        return value
-    parent = _read(document, steps[:-1])
-    if isinstance(parent, list) and not replace:
-        parent.insert(len(parent) if steps[-1] == "-" else _index(parent, steps[-1], past_end=True), value)
-    else:
-        parent[_index(parent, steps[-1])] = value
-    return document
-
-
-def _take(document: Any, steps: list[str]) -> Any:
-    if not steps:
-        raise ValueError
-    parent = _read(document, steps[:-1])
-    return parent.pop(_index(parent, steps[-1]))
-
-
-def _index(parent: Any, step: str, *, past_end: bool = False) -> Any:
-    if not isinstance(parent, list):
-        if not isinstance(parent, dict):
-            raise TypeError
-        return step
-    place = int(step)
-    if not step.isdecimal() or place > len(parent) - (0 if past_end else 1):
-        raise IndexError
-    return place
+def _go_value(value: Any) -> str:
+    """As the API server prints a value in an error: `map[image:web]`."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_go_value(value[key])}' for key in sorted(value))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_go_value, value))}]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -51,7 +52,7 @@ _ALL = (
     Kind("", "v1", "Namespace", "namespaces", ("ns",), namespaced=False, subresources=("finalize", "status")),
     Kind("", "v1", "Node", "nodes", ("no",), namespaced=False),
     Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", ("pvc",)),
-    Kind("", "v1", "Pod", "pods", ("po",), True, ("log", "status"), ("all",), True),
+    Kind("", "v1", "Pod", "pods", ("po",), True, ("eviction", "log", "status"), ("all",), True),
     Kind("", "v1", "ResourceQuota", "resourcequotas", ("quota",)),
     Kind("", "v1", "Secret", "secrets", subresources=()),
     Kind("", "v1", "Service", "services", ("svc",), categories=("all",)),
@@ -85,3 +86,16 @@ def group_versions() -> Iterator[tuple[str, str]]:
 def kinds_of(group: str, version: str) -> list[Kind]:
     """The kinds of one group and version, in order of their plural."""
     return sorted((kind for kind in _ALL if (kind.group, kind.version) == (group, version)), key=lambda k: k.plural)
+
+
+def pod_spec_of(kind: str, obj: dict[str, Any]) -> dict[str, Any] | None:
+    """The specification of the pods that an object is, or is a template of; None for what has none."""
+    path = {
+        "Pod": ("spec",),
+        "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+        **dict.fromkeys(("Deployment", "Job", "ReplicaSet"), ("spec", "template", "spec")),
+    }.get(kind)
+    found: Any = obj if path else None
+    for step in path or ():
+        found = found.get(step) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcluster.errors import BadRequest
+from localcluster.store import label_selectors
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """One condition on a label; operator is one of `In NotIn Exists DoesNotExist`."""
+    """One condition on a label; operator is one of `In NotIn Exists DoesNotExist Gt Lt`."""
 
     key: str
     operator: str
@@ -23,7 +24,15 @@ class Requirement:
             return self.key not in labels
         if self.operator == "In":
             return labels.get(self.key) in self.values
+        if self.operator in ("Gt", "Lt"):
+            return self._compares(labels.get(self.key, ""))
         return self.key not in labels or labels[self.key] not in self.values
+
+    def _compares(self, value: str) -> bool:
+        if not re.fullmatch(r"-?\d{1,18}", value):
+            return False
+        bound = int(next(iter(self.values)))
+        return int(value) > bound if self.operator == "Gt" else int(value) < bound
 
 
 @dataclass(frozen=True)
@@ -54,68 +63,55 @@ class Selector:
     @staticmethod
     def parse(text: str) -> "Selector":
         """The text of a `labelSelector` parameter. Raises BadRequest."""
-        return Selector(tuple(_requirement(part) for part in _split(text)))
-
-
-_KEY = r"[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?"
-_VALUE = r"[-A-Za-z0-9_.]*"
-_SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)")
-_EQUALITY = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
-_EXISTENCE = re.compile(rf"(!?)\s*({_KEY})")
-
-
-def _split(text: str) -> list[str]:
-    """The parts between commas that stand outside parentheses."""
-    if not text.strip():
-        return []
-    return [part.strip() for part in re.split(r",(?![^(]*\))", text)]
-
-
-def _requirement(part: str) -> Requirement:
-    if match := _SET.fullmatch(part):
-        values = frozenset(value.strip() for value in match[3].split(","))
-        return Requirement(match[1], "In" if match[2] == "in" else "NotIn", values)
-    if match := _EQUALITY.fullmatch(part):
-        return Requirement(match[1], "NotIn" if match[2] == "!=" else "In", frozenset((match[3],)))
-    if match := _EXISTENCE.fullmatch(part):
-        return Requirement(match[2], "DoesNotExist" if match[1] else "Exists")
-    raise BadRequest(f"unable to parse requirement: found '{part}', expected: a label requirement")
+        return Selector(tuple(Requirement(r.key, r.operator, frozenset(r.values)) for r in label_selectors.parse(text)))
 
 
 Fields = Callable[[Mapping[str, Any]], bool]
 
 _COMMON = ("metadata.name", "metadata.namespace")
+_INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 _SUPPORTED = {
-    "Pod": ("spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "status.phase", "status.podIP"),
     "Event": (
-        *(f"involvedObject.{key}" for key in ("kind", "namespace", "name", "uid", "apiVersion", "fieldPath")),
-        "involvedObject.resourceVersion",
-        "reason",
-        "reportingComponent",
-        "source",
-        "type",
+        *(f"involvedObject.{key}" for key in _INVOLVED), "reason", "reportingComponent", "source", "type",
     ),
     "Job": ("status.successful",),
     "Namespace": ("status.phase",),
     "Node": ("spec.unschedulable",),
+    "Pod": (
+        "spec.hostNetwork", "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
+        "status.nominatedNodeName", "status.phase", "status.podIP", "status.podIPs",
+    ),
     "ReplicaSet": ("status.replicas",),
     "Secret": ("type",),
+    "Service": ("spec.clusterIP", "spec.type"),
+}  # fmt: skip
+_REFUSALS = {
+    "Job": 'field label "{}" not supported for Job',
+    "ReplicaSet": 'field label "{}" not supported for appsv1.ReplicaSet',
 }
+_ZERO = {"spec.hostNetwork": "false", "spec.unschedulable": "false", "status.replicas": "0", "status.successful": "0"}
+"""What fields that are left out count as."""
 
 
 def parse_fields(kind: str, text: str) -> Fields:
     """The meaning of a `fieldSelector` parameter for a kind. Raises BadRequest for a field that it does not support."""
     conditions: list[tuple[str, bool, str]] = []
-    for part in (piece.strip() for piece in text.split(",")):
+    for part in text.split(","):
         if not part:
             continue
-        match = re.fullmatch(r"([^=!]+)(==|=|!=)(.*)", part)
+        match = re.fullmatch(r"([^=!]*)(==|=|!=)(.*)", part, re.DOTALL)
         if not match:
             raise BadRequest(f"invalid selector: '{text}'; can't understand '{part}'")
         if match[1] not in (*_COMMON, *_SUPPORTED.get(kind, ())):
-            raise BadRequest(f"field label not supported: {match[1]}")
+            raise _unsupported(kind, match[1])
         conditions.append((match[1], match[2] != "!=", match[3]))
     return lambda obj: all((_field(obj, path) == value) is wanted for path, wanted, value in conditions)
+
+
+def _unsupported(kind: str, label: str) -> BadRequest:
+    if kind in _SUPPORTED:
+        return BadRequest(_REFUSALS.get(kind, "field label not supported: {}").format(label))
+    return BadRequest(f'"{label}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 
 
 def _field(obj: Mapping[str, Any], path: str) -> str:
@@ -124,6 +120,8 @@ def _field(obj: Mapping[str, Any], path: str) -> str:
     value: Any = obj
     for step in path.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
+    if path == "status.successful":
+        value = (obj.get("status") or {}).get("succeeded")
     if isinstance(value, bool):
         return str(value).lower()
-    return "" if value is None else str(value)
+    return _ZERO.get(path, "") if value is None else str(value)

@@ -15,13 +15,18 @@ from typing import Any
 
 from localcluster import clock
 from localcluster.errors import AlreadyExists, BadRequest, Cause, Conflict, Forbidden, NotFound, PreconditionFailed
-from localcluster.store import defaults, deletion
+from localcluster.store import defaults, deletion, ownership, pod_security, quota
+from localcluster.store.correlation import Correlator
 from localcluster.store.history import Change, History
 from localcluster.store.journal import Journal, Key
+from localcluster.store.merging import SERVER_FIELDS, drop_empty, merged
+from localcluster.store.merging import copied as copied
 from localcluster.store.resources import KINDS
 from localcluster.store.selectors import Selector
+from localcluster.store.shelf import Shelf, place_of
 
 Object = dict[str, Any]
+Objects = list[Object]
 
 Admission = Callable[[Object, Object | None], None]
 """Called with an object as it is about to be stored, and what it replaces."""
@@ -29,13 +34,6 @@ Admission = Callable[[Object, Object | None], None]
 log = logging.getLogger(__name__)
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_SERVER_FIELDS = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-
-
-def copied(obj: Object) -> Object:
-    """A copy that may be changed."""
-    copy: Object = json.loads(json.dumps(obj))
-    return copy
 
 
 def suffix() -> str:
@@ -46,13 +44,14 @@ def suffix() -> str:
 class Store:
     """All objects. `revision` is the resourceVersion of the newest write; it only rises, also over a restart."""
 
-    def __init__(self, path: Path, *, window: int = 5000) -> None:
+    def __init__(self, path: Path, *, window: int = 5000, window_size: int = 2**26) -> None:
         self._journal = Journal(path)
-        self._objects: dict[str, dict[tuple[str, str], Object]] = {kind: {} for kind in KINDS}
-        for (kind, namespace, name), obj in self._journal.objects():
-            self._objects[kind][namespace, name] = obj
+        self._shelves = {kind: Shelf() for kind in KINDS}
+        for (kind, _, _), obj in self._journal.objects():
+            self._shelves[kind].put(obj)
         self.revision = self._journal.revision()
-        self.history = History(self.revision, window)
+        self.history = History(self.revision, window, window_size)
+        self.correlator = Correlator()
         self._subscribers: list[Callable[[Change], None]] = []
         self._untold: deque[Change] = deque()
         self._telling = False
@@ -62,49 +61,65 @@ class Store:
 
     def get(self, kind: str, namespace: str | None, name: str) -> Object:
         """One object; namespace is None for kinds without. Raises NotFound."""
-        try:
-            return self._objects[kind][namespace or "", name]
-        except KeyError:
-            raise NotFound(kind, name) from None
+        found = self.find(kind, namespace, name)
+        if found is None:
+            raise NotFound(kind, name)
+        return found
 
     def find(self, kind: str, namespace: str | None, name: str) -> Object | None:
         """One object, or None."""
-        return self._objects[kind].get((namespace or "", name))
+        return self._shelves[kind].get(namespace or "", name)
 
-    def list(self, kind: str, namespace: str | None = None, labels: Selector | None = None) -> "list[Object]":
+    def list(self, kind: str, namespace: str | None = None, labels: Selector | None = None) -> Objects:
         """The objects of a kind in one namespace, or in all, in order of namespace and name."""
-        chosen = [
-            (key, obj)
-            for key, obj in self._objects[kind].items()
-            if (not namespace or key[0] == namespace)
-            and (labels is None or labels.matches(obj["metadata"].get("labels")))
-        ]
-        return [obj for _, obj in sorted(chosen, key=lambda pair: pair[0])]
+        found = self._shelves[kind].of(namespace)
+        return [obj for obj in found if labels is None or labels.matches(obj["metadata"].get("labels"))]
 
-    def create(self, kind: str, obj: Object, *, dry_run: bool = False, admit: Admission | None = None) -> Object:
+    def owned(self, kind: str, uid: str) -> Objects:
+        """The objects of a kind that name this uid among their owners; of Events, those about the object."""
+        return self._shelves[kind].owned(uid)
+
+    def unowned(self, kind: str, namespace: str) -> Objects:
+        """The objects of a kind in a namespace that name no owner."""
+        return [obj for obj in self._shelves[kind].owned("") if obj["metadata"].get("namespace") == namespace]
+
+    def create(
+        self,
+        kind: str,
+        obj: Object,
+        *,
+        dry_run: bool = False,
+        admit: Admission | None = None,
+        manager: str | None = None,
+    ) -> Object:
         """Stores a new object with defaults, uid, creationTimestamp and a generated name where asked for.
 
-        `admit` may refuse the complete object by raising, or add to it. Raises AlreadyExists; NotFound or
-        Forbidden when its namespace is missing or being deleted.
+        `admit` may refuse the complete object by raising, or add to it. With `manager` the managedFields are kept
+        here; else they are the caller's to keep. Raises AlreadyExists; NotFound or Forbidden when its namespace is
+        missing or being deleted.
         """
         new = {"kind": kind, "apiVersion": KINDS[kind].api_version, **copied(obj)}
         meta = new.setdefault("metadata", {})
+        drop_empty(meta)
         self._admit_namespace(kind, meta)
         namespace = meta.get("namespace") or ""
         if not meta.get("name"):
             meta["name"] = self._generated_name(kind, namespace, meta)
-        if (namespace, meta["name"]) in self._objects[kind]:
+        if self.find(kind, namespace, meta["name"]):
             raise AlreadyExists(kind, meta["name"])
-        for field in (*_SERVER_FIELDS, "resourceVersion"):
+        for field in (*SERVER_FIELDS, "resourceVersion"):
             meta.pop(field, None)
         meta["uid"], meta["creationTimestamp"] = str(uuid.uuid4()), clock.now()
         if KINDS[kind].counts_generations:
             meta["generation"] = 1
         defaults.fill(kind, new)
         if kind == "Service":
-            defaults.allocate_addresses(new, self._objects[kind].values())
+            defaults.allocate_addresses(new, self.list(kind))
+        if manager:
+            ownership.write_claims(new, ownership.after_update(kind, None, new, manager, ""))
         if admit:
             admit(new, None)
+        self._admit_creation(kind, new)
         return new if dry_run else self._commit("ADDED", kind, new, None)
 
     def update(
@@ -113,10 +128,12 @@ class Store:
         obj: Object,
         *,
         subresource: str | None = None,
+        manager: str | None = None,
         dry_run: bool = False,
         admit: Admission | None = None,
     ) -> Object:
         """Replaces an object, or only its status (`subresource="status"`); without a subresource the status stays.
+        The scheduler's write, `"binding"`, takes `spec.nodeName` and the status. `manager` as for `create`.
 
         A resourceVersion in the object must be the present one: raises Conflict. What the server owns (uid,
         creation and
@@ -132,7 +149,9 @@ class Store:
             raise Conflict(kind, meta["name"])
         if meta.get("uid") not in (None, "", there["uid"]):
             raise PreconditionFailed(kind, meta["name"], "UID", meta["uid"], there["uid"])
-        new = self._merged(kind, current, copied(obj), subresource)
+        new = merged(kind, current, copied(obj), subresource)
+        if manager and new != current:
+            ownership.write_claims(new, ownership.after_update(kind, current, new, manager, subresource or ""))
         if admit:
             admit(new, current)
         if new == current:
@@ -144,16 +163,25 @@ class Store:
         return self._commit("MODIFIED", kind, new, current)
 
     def patch_status(
-        self, kind: str, namespace: str | None, name: str, change: Callable[[Object], None]
+        self,
+        kind: str,
+        namespace: str | None,
+        name: str,
+        change: Callable[[Object], None],
+        *,
+        manager: str = "kube-controller-manager",
     ) -> Object | None:
-        """Calls `change` with a copy of the object, whose status it may change, and writes it. None if it is gone."""
+        """Calls `change` with a copy of the object, whose status and annotations it may change, and writes it.
+
+        None if it is gone.
+        """
         current = self.find(kind, namespace, name)
         if current is None:
             return None
         new = copied(current)
         new.setdefault("status", {})
         change(new)
-        return self.update(kind, new, subresource="status")
+        return self.update(kind, new, subresource="status", manager=manager)
 
     def delete(
         self,
@@ -186,14 +214,18 @@ class Store:
         new = copied(current)
         if propagation == "Foreground":
             deletion.add_finalizer(new, "foregroundDeletion")
-        deletion.mark_deleted(kind, new, grace)
+        if deletion.is_gradual(kind, new):
+            deletion.mark_deleted(kind, new, grace)
         if dry_run:
             return new
         if propagation == "Orphan":
             self._orphan_dependents(there["uid"])
-        if deletion.is_finished(kind, new):
-            return self._commit("DELETED", kind, new, current)
-        return current if new == current else self._commit("MODIFIED", kind, new, current)
+        marked = current if new == current else self._commit("MODIFIED", kind, new, current)
+        if deletion.is_gradual(kind, marked) and not deletion.is_finished(kind, marked):
+            return marked
+        if self.find(kind, namespace, name) is not marked:  # whoever was told of the mark was quicker
+            return marked
+        return self._commit("DELETED", kind, copied(marked), marked)
 
     def subscribe(self, callback: Callable[[str, str, Object], None]) -> Callable[[], None]:
         """Calls back after each write, in order, with ADDED, MODIFIED or DELETED, the kind and the object.
@@ -218,63 +250,43 @@ class Store:
             name = meta.get("name") or meta.get("generateName") or ""
             raise Forbidden(kind, name, why, [Cause("NamespaceTerminating", message, "metadata.namespace")])
 
+    def _admit_creation(self, kind: str, new: Object) -> None:
+        """What a namespace's own rules say, whoever creates."""
+        if kind == "Pod":
+            pod_security.enforce(self.get("Namespace", None, new["metadata"]["namespace"]), new)
+        quota.check(kind, new, self.list)
+
     def _generated_name(self, kind: str, namespace: str, meta: Object) -> str:
         stem = meta.get("generateName")
         if not stem:
             raise BadRequest("name or generateName is required")
         while True:
             name = f"{stem[:58]}{suffix()}"
-            if (namespace, name) not in self._objects[kind]:
+            if not self.find(kind, namespace, name):
                 return name
 
-    def _merged(self, kind: str, current: Object, new: Object, subresource: str | None) -> Object:
-        """The object as the write leaves it, before it gets its resourceVersion."""
-        there = current["metadata"]
-        if subresource == "status":
-            merged = {**copied(current), "status": new.get("status") or {}}
-            if "managedFields" in new["metadata"]:
-                merged["metadata"]["managedFields"] = new["metadata"]["managedFields"]
-            return merged
-        new["kind"], new["apiVersion"] = current["kind"], current["apiVersion"]
-        meta = new["metadata"]
-        for field in (*_SERVER_FIELDS, "resourceVersion", "namespace", "generateName"):
-            meta.pop(field, None)
-            if field in there:
-                meta[field] = there[field]
-        if "status" in KINDS[kind].subresources:
-            new.pop("status", None)
-            if "status" in current:
-                new["status"] = current["status"]
-        defaults.fill(kind, new)
-        if kind == "Service":
-            defaults.keep_addresses(new, current)
-        if "generation" in there and _substance(new) != _substance(current):
-            meta["generation"] = there["generation"] + 1
-        return new
-
     def _orphan_dependents(self, uid: str) -> None:
-        for kind, objects in self._objects.items():
-            for obj in list(objects.values()):
-                owners = obj["metadata"].get("ownerReferences") or []
-                if any(owner["uid"] == uid for owner in owners):
-                    freed = copied(obj)
-                    freed["metadata"]["ownerReferences"] = [owner for owner in owners if owner["uid"] != uid]
-                    self.update(kind, freed)
+        for kind in KINDS:
+            for obj in self.owned(kind, uid) if kind != "Event" else ():
+                freed = copied(obj)
+                owners = freed["metadata"]["ownerReferences"]
+                freed["metadata"]["ownerReferences"] = [owner for owner in owners if owner["uid"] != uid]
+                self.update(kind, freed)
 
     def _commit(self, type_: str, kind: str, new: Object, before: Object | None) -> Object:
         revision = self.revision + 1
         meta = new["metadata"]
         meta["resourceVersion"] = str(revision)
-        place = (meta.get("namespace") or "", meta["name"])
-        key: Key = (kind, *place)
+        encoded = json.dumps(new, separators=(",", ":")).encode()
+        key: Key = (kind, *place_of(new))
         if type_ == "DELETED":
             self._journal.remove(key, revision)
-            self._objects[kind].pop(place, None)
+            self._shelves[kind].remove(*place_of(new))
         else:
-            self._journal.put(key, json.dumps(new, separators=(",", ":")), revision)
-            self._objects[kind][place] = new
+            self._journal.put(key, encoded, revision)
+            self._shelves[kind].put(new)
         self.revision = revision
-        change = Change(revision, type_, kind, new, before)
+        change = Change(revision, type_, kind, new, before, encoded)
         self.history.append(change)
         self._untold.append(change)
         self._tell()
@@ -298,7 +310,3 @@ class Store:
             subscriber(change)
         except Exception:
             log.exception("a subscriber failed on %s of a %s", change.type, change.kind)
-
-
-def _substance(obj: Object) -> Object:
-    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}

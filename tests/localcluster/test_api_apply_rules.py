@@ -5,6 +5,7 @@ import pytest
 from localcluster.errors import StatusError
 from localcluster.store import fieldsets, patches
 from localcluster.store.apply import apply
+from localcluster.store.json_patches import json_patch
 from localcluster.store.schema import of_kind
 
 LABELS = {"app": "web"}
@@ -115,8 +116,8 @@ def test_a_json_patch_is_all_or_nothing():
         {"op": "move", "from": "/b/c", "path": "/d~1e"},
         {"op": "remove", "path": "/a/0"},
     ]
-    assert patches.json_patch(live, operations) == {"a": [9, 2], "b": {}, "d/e": 1}
+    assert json_patch(live, operations) == {"a": [9, 2], "b": {}, "d/e": 1}
     for broken in ({"op": "test", "path": "/a", "value": 0}, {"op": "remove", "path": "/a/7"}, {"op": "x"}, {}):
         with pytest.raises(StatusError):
-            patches.json_patch(live, [operations[1], broken])
+            json_patch(live, [operations[1], broken])
     assert live == {"a": [1, 2], "b": {"c": 1}}

@@ -1,5 +1,7 @@
 """Who is let in, and what happens to requests that nobody should send."""
 
+import gzip
+import json
 import socket
 import ssl
 import stat
@@ -11,19 +13,12 @@ from tests.localcluster.conftest import Cluster, config_map, free_port
 
 
 def test_without_the_token_there_is_nothing_to_see(cluster):
-    for header in ("", "Bearer wrong", "Basic abc", "Bearer"):
+    for header, status in (("", 403), ("Bearer wrong", 401), ("Basic abc", 403), ("Bearer", 403)):
         with cluster.client(authorization=header) as stranger:
-            refused = stranger.get("/api/v1/secrets")
-            assert refused.status_code == 401
-            assert refused.json() == {
-                "kind": "Status",
-                "apiVersion": "v1",
-                "metadata": {},
-                "status": "Failure",
-                "message": "Unauthorized",
-                "reason": "Unauthorized",
-                "code": 401,
-            }
+            for path in ("/api/v1/secrets", "/apis", "/openapi/v3", "/api/v1/namespaces/default/secrets/x", "/metrics"):
+                refused = stranger.get(path)
+                assert refused.status_code == status, path
+                assert refused.json()["reason"] == ("Unauthorized" if status == 401 else "Forbidden")
             assert stranger.get("/readyz").text == "ok"
 
 
@@ -72,6 +67,40 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         ("POST", URL, "application/json", b'{"metadata": {"name": "\\ud800"}}', 422),
         ("POST", URL, "application/json", b'{"metadata": {"name": "a", "managedFields": [5]}}', 400),
         ("POST", URL, "application/json", DEEP, 400),
+        ("POST", URL, "application/json", b'{"metadata": {"name": "a"}, "data": {"k": 1e999}}', 400),
+        ("POST", URL, "application/json", b'{"metadata": {"generation": ' + b"9" * 9000 + b"}}", 400),
+        ("POST", URL, "application/json", b'{"metadata": {"name": "a\x00b"}}', 400),
+        ("POST", URL, "application/json", b'{"metadata": {"name": "a\\u0000b"}}', 422),
+        ("POST", URL, "application/json", b'{"metadata": {"name": "' + b"a" * 5000 + b'"}}', 422),
+        ("POST", URL, "application/json", '{"metadata": {"name": "a"}}'.encode("utf-16"), 400),
+        ("POST", URL, "application/json", gzip.compress(b'{"metadata": {"name": "a"}}'), 400),
+        (
+            "POST",
+            URL,
+            "application/json",
+            b'{"metadata": {"name": "a"}, "data": {"k": "' + b"x" * 1_600_000 + b'"}}',
+            413,
+        ),
+        (
+            "POST",
+            URL,
+            "application/json",
+            json.dumps({"data": dict.fromkeys(map(str, range(60_000)), "")}).encode(),
+            413,
+        ),
+        ("POST", URL, "application/yaml", b"[" * 100_000, 400),
+        ("POST", URL, "application/yaml", b"- a\n" * 400_000, 400),
+        ("POST", URL, "application/yaml", b"!!python/object:os.system {}", 400),
+        ("PATCH", f"{URL}/none?fieldManager=a", APPLY, BOMB, 400),
+        ("PATCH", f"{URL}/none?fieldManager=a", APPLY, b"{" * 3000, 400),
+        ("PATCH", f"{URL}/none?fieldManager=a%0A", APPLY, b"{}", 422),
+        ("PATCH", f"{URL}/none?force=true", MERGE, b"{}", 422),
+        ("POST", f"{URL}?dryRun=Some", "application/json", b"{}", 422),
+        ("POST", f"{URL}?fieldValidation=Odd", "application/json", b"{}", 422),
+        ("DELETE", "/api/v1/namespaces/default", "", b"", 403),
+        ("DELETE", "/api/v1/namespaces", "", b"", 405),
+        ("GET", "/api/v1/namespaces/default/pods/..%2f..%2fsecrets", "", b"", 404),
+        ("GET", "/", "", b"", 200),
         ("POST", URL, "application/json", b"{" + b" " * 4_000_000 + b"}", 413),
         ("POST", URL, "application/yaml", BOMB, 400),
         ("POST", URL, "text/plain", b"hello", 415),
@@ -101,6 +130,8 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
 def test_no_request_breaks_it(api, method, url, content_type, body, status):
     answer = api.request(method, url, content=body, headers={"content-type": content_type} if content_type else {})
     assert answer.status_code == status, answer.text[:500]
+    if status >= 400 and url != "/apis/none/v1/x" and url != "/nowhere":
+        assert answer.json()["kind"] == "Status"
     assert api.get("/readyz").text == "ok"
 
 

@@ -87,11 +87,15 @@ def test_versions_that_are_not_yet_or_never_were(api):
     assert api.get("/api/v1/pods?watch=1&resourceVersion=abc").status_code == 500
 
 
-def test_the_end_of_a_watch_is_a_bookmark(api, namespace):
-    url = f"/api/v1/namespaces/{namespace}/pods?watch=1&timeoutSeconds=1&allowWatchBookmarks=true"
-    bookmark = json.loads(api.get(url).text)
-    assert bookmark["type"] == "BOOKMARK" and bookmark["object"]["kind"] == "Pod"
-    assert int(bookmark["object"]["metadata"]["resourceVersion"]) > 1
+def test_the_end_of_what_is_there_is_a_bookmark(api, namespace):
+    url = f"/api/v1/namespaces/{namespace}/configmaps"
+    version = int(api.post(url, json=config_map("here")).json()["metadata"]["resourceVersion"])
+    with watching(api, url, allowWatchBookmarks="true", fieldSelector="metadata.name=here") as events:
+        assert told(next(events)) == ("ADDED", "here")
+        bookmark = next(events)
+    assert bookmark["type"] == "BOOKMARK" and bookmark["object"]["kind"] == "ConfigMap"
+    assert int(bookmark["object"]["metadata"]["resourceVersion"]) >= version
+    assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
 def test_state_survives_being_killed_and_open_watches_do_not_hold_up_the_end(own_cluster):
