@@ -6,32 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from localcluster import errors
-from localcluster.controllers.deployment import DeploymentController
-from localcluster.controllers.endpoints import EndpointsController
-from localcluster.controllers.garbage import GarbageCollector
-from localcluster.controllers.job import JobController
-from localcluster.controllers.loop import Controller
-from localcluster.controllers.namespace import NamespaceController
-from localcluster.controllers.replicaset import ReplicaSetController
-from localcluster.controllers.scheduler import Scheduler
+from localcluster.controllers import roster
+from localcluster.controllers.surroundings import Surroundings
 from localcluster.door.door import Door
 from localcluster.door.routes import Routes
 from localcluster.kubelet import kubelet, pods
 from localcluster.kubelet.container import Settings
+from localcluster.kubelet.memory import MemoryWatch
 from localcluster.store import events
 from localcluster.store.store import Store
 
 EXPIRY_INTERVAL = 60.0
-
-CONTROLLERS: tuple[type[Controller], ...] = (
-    DeploymentController,
-    ReplicaSetController,
-    Scheduler,
-    JobController,
-    EndpointsController,
-    GarbageCollector,
-    NamespaceController,
-)
 
 
 class Machinery:
@@ -50,9 +35,10 @@ class Machinery:
         self.store = store
         # The write end of a pipe of our own closes when we end, however that happens.
         descriptor = os.pipe()[0] if lifeline is None else lifeline
-        settings = Settings(images, descriptor, restart_backoff)
-        self.controllers = [controller(store) for controller in CONTROLLERS]
+        settings = Settings(images, descriptor, restart_backoff, MemoryWatch())
         self.kubelet = kubelet.Kubelet(store, home, settings, lambda port: self.door.drained(port))
+        surroundings = Surroundings(home / "credentials" / "ca.crt", restart_backoff, self.kubelet.cpu_seconds)
+        self.controllers = roster.all_of(store, surroundings)
         self.door = Door(Routes(store, self.kubelet.port_of), door_port)
         self._subscriptions: list[Callable[[], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -90,38 +76,46 @@ class Machinery:
         """
         found = self.store.get("Pod", namespace, pod)
         name = _container_name(found, container)
-        state = kubelet.state_of(found, name)
+        status = _status_of(found, name)
         folder = self.kubelet.folder_of(found["metadata"]["uid"]).container(name)
-        number = state.restart_count if state else 0
+        number = status.get("restartCount", 0)
         if previous:
             path = folder.run(number - 1).log
             if number == 0 or not path.exists():
                 raise errors.BadRequest(f'previous terminated container "{name}" in pod "{pod}" not found')
             return path
-        path = folder.run(number).log
-        if path.exists():
-            return path
-        older = folder.run(number - 1).log
-        if number and older.exists():
-            return older
-        raise errors.BadRequest(f'container "{name}" in pod "{pod}" is waiting to start: {_waiting_reason(state)}')
+        for run in (number, number - 1):
+            path = folder.run(run).log
+            if run >= 0 and path.exists():
+                return path
+        raise errors.BadRequest(f'container "{name}" in pod "{pod}" is waiting to start: {_waiting_reason(status)}')
 
 
 def _container_name(pod: pods.Object, container: str | None) -> str:
-    names = [spec["name"] for spec in pod["spec"]["containers"]]
-    name = pod["metadata"]["name"]
-    if container is not None and container in names:
-        return container
+    spec, name = pod["spec"], pod["metadata"]["name"]
+    names = [found["name"] for found in spec["containers"]]
+    init = [found["name"] for found in spec.get("initContainers") or []]
     if container:
-        raise errors.BadRequest(f"container {container} is not valid for pod {name}")
+        if container not in (*names, *init):
+            raise errors.BadRequest(f"container {container} is not valid for pod {name}")
+        return container
     if len(names) > 1:
-        choice = " ".join(names)
-        raise errors.BadRequest(f"a container name must be specified for pod {name}, choose one of: [{choice}]")
+        choice = f"choose one of: [{' '.join(names)}]"
+        if init:
+            choice += f" or one of the init containers: [{' '.join(init)}]"
+        raise errors.BadRequest(f"a container name must be specified for pod {name}, {choice}")
     return str(names[0])
 
 
-def _waiting_reason(state: pods.ContainerState | None) -> str:
-    reason = str(((state.state if state else {}).get("waiting") or {}).get("reason") or "ContainerCreating")
+def _status_of(pod: pods.Object, container: str) -> pods.Object:
+    """What the pod's status says about a container."""
+    status = pod.get("status") or {}
+    found = [*(status.get("containerStatuses") or []), *(status.get("initContainerStatuses") or [])]
+    return next((each for each in found if each["name"] == container), {})
+
+
+def _waiting_reason(status: pods.Object) -> str:
+    reason = str(((status.get("state") or {}).get("waiting") or {}).get("reason") or "ContainerCreating")
     return {
         "ErrImagePull": "image can't be pulled",
         "ImagePullBackOff": "trying and failing to pull image",

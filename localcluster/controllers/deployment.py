@@ -8,6 +8,7 @@ from localcluster.controllers.loop import Controller, Key, key_of
 from localcluster.controllers.sizes import Sizes, limits, numbers, size, strategy
 from localcluster.errors import AlreadyExists
 from localcluster.kubelet import pods
+from localcluster.store.selectors import Selector
 from localcluster.store.store import Store, copied
 
 Object = dict[str, Any]
@@ -62,22 +63,20 @@ class DeploymentController(Controller):
 
     def _sets(self, deployment: Object) -> list[Object]:
         """The ReplicaSets that it owns; those that match its selector and have no owner are adopted."""
-        found = []
-        for rs in self.store.list("ReplicaSet", deployment["metadata"]["namespace"]):
-            if owners.is_controlled_by(rs, deployment):
-                found.append(rs)
-            elif owners.controller_of(rs) is None and self._may_adopt(deployment, rs):
+        owned = self.store.owned("ReplicaSet", deployment["metadata"]["uid"])
+        found = [rs for rs in owned if owners.is_controlled_by(rs, deployment)]
+        for rs in self.store.unowned("ReplicaSet", deployment["metadata"]["namespace"]):
+            if self._may_adopt(deployment, rs):
                 mine = copied(rs)
-                mine["metadata"].setdefault("ownerReferences", []).append(owners.reference(deployment))
+                mine["metadata"]["ownerReferences"] = [owners.reference(deployment)]
                 found.append(self.store.update("ReplicaSet", mine))
-        return found
+        return sorted(found, key=lambda rs: str(rs["metadata"]["name"]))
 
     def _may_adopt(self, deployment: Object, rs: Object) -> bool:
         if pods.is_terminating(deployment) or pods.is_terminating(rs):
             return False
-        wanted = (deployment["spec"].get("selector") or {}).get("matchLabels") or {}
-        labels = rs["metadata"].get("labels") or {}
-        return bool(wanted) and all(labels.get(key) == value for key, value in wanted.items())
+        selector = deployment["spec"].get("selector")
+        return bool(selector) and Selector.of(selector).matches(rs["metadata"].get("labels"))
 
     # Rolling
 
@@ -102,20 +101,15 @@ class DeploymentController(Controller):
             self.sizes.resize(deployment, rs, 0)
         if active:
             return
-        if self._still_running(deployment, old):
+        if self._still_running(old):
             return
         new = self._ensure_set(deployment, sets)
         self.sizes.resize(deployment, new, deployment["spec"].get("replicas", 1))
 
-    def _still_running(self, deployment: Object, old: list[Object]) -> bool:
+    def _still_running(self, old: list[Object]) -> bool:
         if any((rs.get("status") or {}).get("replicas", 0) for rs in old):
             return True
-        uids = {rs["metadata"]["uid"] for rs in old}
-        for pod in self.store.list("Pod", deployment["metadata"]["namespace"]):
-            owner = owners.controller_of(pod)
-            if owner and owner["uid"] in uids and not pods.is_finished(pod):
-                return True
-        return False
+        return any(not pods.is_finished(pod) for rs in old for pod in owners.pods_of(self.store, rs))
 
     def _ensure_set(self, deployment: Object, sets: list[Object]) -> Object:
         """The ReplicaSet of the present template, which is made if need be."""
@@ -134,7 +128,9 @@ class DeploymentController(Controller):
         if annotations != new["metadata"].get("annotations") or new["spec"].get("minReadySeconds", 0) != delay:
             changed = copied(new)
             changed["metadata"]["annotations"] = annotations
-            changed["spec"]["minReadySeconds"] = delay
+            changed["spec"] |= {"minReadySeconds": delay}
+            if not delay:
+                del changed["spec"]["minReadySeconds"]
             new = self.store.update("ReplicaSet", changed)
         name = new["metadata"]["name"]
         found = conditions.new("Progressing", "True", "FoundNewReplicaSet", f'Found new replica set "{name}"')
@@ -168,13 +164,12 @@ class DeploymentController(Controller):
         self.store.patch_status("Deployment", *key_of(deployment), change)
 
     def _note_revision(self, deployment: Object, number: str, condition: Object | None) -> None:
-        copy = copied(self.store.get("Deployment", *key_of(deployment)))
-        copy["metadata"].setdefault("annotations", {})[revisions.REVISION] = number
-        self.store.update("Deployment", copy)
-        if condition and progress.deadline(deployment) is not None:
-            self.store.patch_status(
-                "Deployment", *key_of(deployment), lambda copy: conditions.put(copy["status"], condition)
-            )
+        def change(copy: Object) -> None:
+            copy["metadata"].setdefault("annotations", {})[revisions.REVISION] = number
+            if condition and progress.deadline(deployment) is not None:
+                conditions.put(copy["status"], condition)
+
+        self.store.patch_status("Deployment", *key_of(deployment), change)
 
     # Status
 

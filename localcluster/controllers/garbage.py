@@ -1,10 +1,10 @@
 """The garbage collector: what has lost its owners is deleted (Kubernetes documentation, "Garbage Collection")."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from localcluster.controllers.loop import Controller, Key
+from localcluster.controllers import owners
+from localcluster.controllers.loop import Controller, Key, key_of
 from localcluster.errors import NotFound
 from localcluster.kubelet import pods
 from localcluster.store.resources import KINDS
@@ -15,6 +15,9 @@ Place = tuple[str, str, str]
 """Kind, namespace and name."""
 
 FINALIZER = "foregroundDeletion"
+RESPITE = 0.02
+"""Seconds in which an owner's controller notes that the last dependent is gone (recording delete-deployment)."""
+_KINDS = [kind for kind in KINDS if kind != "Event"]
 
 
 class GarbageCollector(Controller):
@@ -23,87 +26,108 @@ class GarbageCollector(Controller):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._places: dict[str, Place] = {}
-        self._dependents: dict[str, set[str]] = defaultdict(set)
+        self._bereft: set[str] = set()
+        """Owners that nothing blocks any more."""
 
     def initial(self) -> Iterable[Key]:
-        for kind in KINDS:
-            for obj in self.store.list(kind):
-                self._learn(kind, obj)
-        waiting = {uid for uid, place in self._places.items() if _waits(self.store.get(*place))}
-        return [(uid, "") for uid in waiting | set(self._dependents)]
+        everything = [(kind, obj) for kind in _KINDS for obj in self.store.list(kind)]
+        self._places |= {obj["metadata"]["uid"]: (kind, *key_of(obj)) for kind, obj in everything}
+        waiting = {obj["metadata"]["uid"] for _, obj in everything if _waits(obj)}
+        named = {uid for _, obj in everything for uid in _owner_uids(obj)}
+        return [(uid, "") for uid in waiting | (named - self._places.keys())]
 
     def concerns(self, kind: str, obj: Object) -> Iterable[Key]:
         return []
 
     def observe(self, type_: str, kind: str, obj: Object) -> None:
+        if kind == "Event":
+            return
         uid = obj["metadata"]["uid"]
         if type_ == "DELETED":
             self._places.pop(uid, None)
-            self.enqueue((uid, ""))
         else:
-            self._learn(kind, obj)
-            if _waits(obj):
-                self.enqueue((uid, ""))
+            self._places[uid] = (kind, *key_of(obj))
+        if type_ == "DELETED" or _waits(obj):
+            self.enqueue((uid, ""))
         for owner in _owner_uids(obj):
-            if type_ == "DELETED":
-                self._dependents[owner].discard(uid)
             if type_ == "DELETED" or owner not in self._places:
                 self.enqueue((owner, ""))
 
-    def _learn(self, kind: str, obj: Object) -> None:
-        uid = obj["metadata"]["uid"]
-        self._places[uid] = (kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
-        for owner in _owner_uids(obj):
-            self._dependents[owner].add(uid)
-
-    def reconcile(self, namespace: str, name: str) -> None:
-        uid = namespace
+    def reconcile(self, uid: str, _: str) -> float | None:
         place = self._places.get(uid)
-        dependents = [self._places[found] for found in self._dependents.get(uid, ()) if found in self._places]
         if place is None:
-            for dependent in dependents:
-                self._lose_owner(dependent, uid)
-            if not dependents:
-                self._dependents.pop(uid, None)
-            return
+            self._bereft.discard(uid)
+            for kind, dependent in list(self._dependents(uid)):
+                self._lose_owner(kind, dependent)
+            return None
         owner = self.store.get(*place)
-        if not _waits(owner):
-            return
-        for dependent in dependents:
-            self._delete_in_foreground(dependent)
-        if not any(found in self._places for found in self._dependents.get(uid, ())):
-            freed = copied(owner)
-            freed["metadata"]["finalizers"].remove(FINALIZER)
-            self.store.update(place[0], freed)
+        return self._empty(place[0], owner) if _waits(owner) else None
 
-    def _lose_owner(self, place: Place, uid: str) -> None:
-        obj = self.store.find(*place)
-        if obj is None or uid not in _owner_uids(obj) or pods.is_terminating(obj):
+    def _empty(self, owner_kind: str, owner: Object) -> float | None:
+        """Deletes what blocks an owner, then lets the owner go."""
+        uid = owner["metadata"]["uid"]
+        for kind, dependent in [pair for pair in self._dependents(uid) if _blocks(pair[1], uid)]:
+            self._delete_first(kind, dependent)
+        if any(_blocks(dependent, uid) for _, dependent in self._dependents(uid)):
+            return None
+        if uid not in self._bereft:
+            self._bereft.add(uid)
+            return RESPITE
+        freed = copied(owner)
+        owners.let_go(freed, FINALIZER)
+        self.store.update(owner_kind, freed)
+        return None
+
+    def _dependents(self, uid: str) -> Iterator[tuple[str, Object]]:
+        for kind in _KINDS:
+            for obj in self.store.owned(kind, uid):
+                yield kind, obj
+
+    def _lose_owner(self, kind: str, obj: Object) -> None:
+        """Deletes what has no owner left; of what has others, the references to those that are gone."""
+        if pods.is_terminating(obj):
             return
-        others = [other for other in _owner_uids(obj) if other in self._places]
+        others = {other for other in _owner_uids(obj) if other in self._places}
         if others:
-            kept = copied(obj)
-            references = kept["metadata"]["ownerReferences"]
-            kept["metadata"]["ownerReferences"] = [found for found in references if found["uid"] in others]
-            self.store.update(place[0], kept)
+            self._keep_references(kind, obj, others)
         else:
-            self._delete(place, obj, "Background")
+            self._delete(kind, obj, "Background")
 
-    def _delete_in_foreground(self, place: Place) -> None:
-        obj = self.store.find(*place)
-        if obj is not None and not pods.is_terminating(obj):
-            has_dependents = bool(self._dependents.get(obj["metadata"]["uid"]))
-            self._delete(place, obj, "Foreground" if has_dependents else "Background")
+    def _delete_first(self, kind: str, obj: Object) -> None:
+        """Deletes a dependent before its owner, unless an owner that stays has it too."""
+        if pods.is_terminating(obj):
+            return
+        staying = {uid for uid in _owner_uids(obj) if uid in self._places and not self._is_waiting(uid)}
+        if staying:
+            self._keep_references(kind, obj, staying)
+        else:
+            has_dependents = any(True for _ in self._dependents(obj["metadata"]["uid"]))
+            self._delete(kind, obj, "Foreground" if has_dependents else "Background")
 
-    def _delete(self, place: Place, obj: Object, propagation: str) -> None:
+    def _is_waiting(self, uid: str) -> bool:
+        found = self.store.find(*self._places[uid])
+        return found is not None and _waits(found)
+
+    def _keep_references(self, kind: str, obj: Object, uids: set[str]) -> None:
+        kept = copied(obj)
+        references = kept["metadata"]["ownerReferences"]
+        kept["metadata"]["ownerReferences"] = [found for found in references if found["uid"] in uids]
+        self.store.update(kind, kept)
+
+    def _delete(self, kind: str, obj: Object, propagation: str) -> None:
         try:
-            self.store.delete(*place, uid=obj["metadata"]["uid"], propagation=propagation)
+            self.store.delete(kind, *key_of(obj), uid=obj["metadata"]["uid"], propagation=propagation)
         except NotFound:
             return
 
 
 def _waits(obj: Object) -> bool:
     return pods.is_terminating(obj) and FINALIZER in (obj["metadata"].get("finalizers") or [])
+
+
+def _blocks(obj: Object, uid: str) -> bool:
+    references = obj["metadata"].get("ownerReferences") or []
+    return any(found["uid"] == uid and found.get("blockOwnerDeletion") for found in references)
 
 
 def _owner_uids(obj: Object) -> list[str]:

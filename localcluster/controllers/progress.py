@@ -57,11 +57,10 @@ def judged(deployment: Object, sets: list[Object], new: Object | None, bounds: L
     status = counted(deployment, sets, new, bounds)
     _judge_progress(deployment, status, new)
     failure = _replica_failure(sets, new)
-    conditions.remove(status, "ReplicaFailure")
     if failure:
-        old = conditions.find(deployment.get("status") or {}, "ReplicaFailure")
-        same = old and (old["status"], old["reason"]) == (failure["status"], failure["reason"])
-        status["conditions"].append(old if same else failure)
+        conditions.put(status, failure)
+    else:
+        conditions.remove(status, "ReplicaFailure")
     return status
 
 

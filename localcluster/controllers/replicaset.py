@@ -12,6 +12,8 @@ from localcluster.controllers.loop import Controller, Key, key_of
 from localcluster.errors import NotFound, StatusError
 from localcluster.kubelet import pods
 from localcluster.store import events
+from localcluster.store.selectors import Selector
+from localcluster.store.store import copied
 
 Object = dict[str, Any]
 
@@ -29,14 +31,18 @@ class ReplicaSetController(Controller):
     def concerns(self, kind: str, obj: Object) -> Iterable[Key]:
         if kind == "ReplicaSet":
             return [key_of(obj)]
-        owner = owners.controller_of(obj) if kind == "Pod" else None
-        return [(obj["metadata"]["namespace"], owner["name"])] if owner and owner["kind"] == "ReplicaSet" else []
+        if kind != "Pod":
+            return []
+        owner, namespace = owners.controller_of(obj), obj["metadata"]["namespace"]
+        if owner:
+            return [(namespace, owner["name"])] if owner["kind"] == "ReplicaSet" else []
+        return [key_of(rs) for rs in self.store.list("ReplicaSet", namespace) if _selector(rs).matches(_labels(obj))]
 
     def reconcile(self, namespace: str, name: str) -> float | None:
         rs = self.store.find("ReplicaSet", namespace, name)
         if rs is None:
             return None
-        mine = [pod for pod in self.store.list("Pod", namespace) if owners.is_controlled_by(pod, rs)]
+        mine = self._claim(rs)
         active = [pod for pod in mine if pods.is_active(pod)]
         failure = None if pods.is_terminating(rs) else self._manage(rs, active)
         status, again = self._status(rs, mine, active, failure)
@@ -45,6 +51,27 @@ class ReplicaSetController(Controller):
         if failure:
             raise failure
         return again
+
+    def _claim(self, rs: Object) -> list[Object]:
+        """Its pods: those that its selector leaves out are cut loose, those without an owner are adopted."""
+        selector, mine = _selector(rs), []
+        for pod in owners.pods_of(self.store, rs):
+            if selector.matches(_labels(pod)) or pods.is_terminating(rs):
+                mine.append(pod)
+            else:
+                self._put_owners(pod, [])
+        if not pods.is_terminating(rs):
+            for pod in self.store.unowned("Pod", rs["metadata"]["namespace"]):
+                if pods.is_active(pod) and selector.matches(_labels(pod)):
+                    mine.append(self._put_owners(pod, [owners.reference(rs)]))
+        return mine
+
+    def _put_owners(self, pod: Object, references: list[Object]) -> Object:
+        changed = copied(pod)
+        others = [found for found in changed["metadata"].pop("ownerReferences", []) if not found.get("controller")]
+        if others or references:
+            changed["metadata"]["ownerReferences"] = [*others, *references]
+        return self.store.update("Pod", changed)
 
     def _manage(self, rs: Object, active: list[Object]) -> StatusError | None:
         """Creates or deletes pods; gives the refusal that stopped it."""
@@ -85,6 +112,10 @@ class ReplicaSetController(Controller):
         if failure:
             status["conditions"] = [_failure_condition(rs, failure)]
         return status, min((wait for wait in waits if wait), default=None)
+
+
+def _selector(rs: Object) -> Selector:
+    return Selector.of(rs["spec"].get("selector"))
 
 
 def _labels(pod: Object) -> dict[str, str]:
