@@ -41,7 +41,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="port of the API on 127.0.0.1")
     parser.add_argument("--door-port", type=int, required=True, help="port of the ingress door on 127.0.0.1")
     parser.add_argument("--lifeline", type=int, metavar="FD", help="read end of a pipe; its end is ours")
-    parser.add_argument("--restart-backoff", type=float, default=10.0, metavar="SECONDS", help="first crash back-off")
+    backoff = "first delay after a crash or a failed pull; doubles up to 30 times that"
+    parser.add_argument("--restart-backoff", type=float, default=10.0, metavar="SECONDS", help=backoff)
     return parser.parse_args()
 
 

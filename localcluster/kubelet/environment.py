@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localcluster.errors import NotFound
+from localcluster.kubelet.downward import field_of, resource_of
 from localcluster.kubelet.images import Image
 
 Read = Callable[[str, str], dict[str, Any]]
@@ -37,16 +38,22 @@ def command(container: dict[str, Any], image: Image, variables: dict[str, str]) 
     return [expand(word, variables) for word in words] if own or args else list(words)
 
 
-def variables(container: dict[str, Any], pod: dict[str, Any], image: Image, read: Read) -> dict[str, str]:
-    """The container's own variables: the image's, then `envFrom`, then `env`. Raises ConfigError."""
-    found = dict(image.env)
+def variables(
+    container: dict[str, Any], pod: dict[str, Any], read: Read, given: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The container's own variables: `envFrom`, then `env`. Raises ConfigError.
+
+    What is `given` stands whatever the container says of it, also where another variable refers to it.
+    """
+    given = given or {}
+    found: dict[str, str] = {}
     for source in container.get("envFrom") or []:
-        found.update(_from_object(source, read))
+        found |= _from_object(source, read) | given
     for entry in container.get("env") or []:
-        value = _value(entry, container, pod, read, found)
+        value = _value(entry, container, pod, read, found | given)
         if value is not None:
             found[entry["name"]] = value
-    return found
+    return found | given
 
 
 def _from_object(source: dict[str, Any], read: Read) -> dict[str, str]:
@@ -78,7 +85,7 @@ def _value(
     if source.get("fieldRef"):
         return field_of(pod, source["fieldRef"]["fieldPath"])
     if source.get("resourceFieldRef"):
-        return _resource(container, source["resourceFieldRef"]["resource"])
+        return resource_of(container, source["resourceFieldRef"])
     kind, key = ("Secret", "secretKeyRef") if source.get("secretKeyRef") else ("ConfigMap", "configMapKeyRef")
     reference = source.get(key) or {}
     name, wanted = reference.get("name", ""), reference.get("key", "")
@@ -92,22 +99,3 @@ def _value(
         where = f"{pod['metadata']['namespace']}/{name}"
         raise ConfigError(f"couldn't find key {wanted} in {kind} {where}")
     return values.get(wanted)
-
-
-def field_of(pod: dict[str, Any], path: str) -> str:
-    """A field of the pod, as the downward API gives it: `metadata.name`, `metadata.labels['app']`, `status.podIP`."""
-    subscript = re.fullmatch(r"metadata\.(labels|annotations)\['(.+)'\]", path)
-    if subscript:
-        return str((pod["metadata"].get(subscript[1]) or {}).get(subscript[2], ""))
-    fixed = {"status.podIP": "127.0.0.1", "status.hostIP": "127.0.0.1", "status.podIPs": "127.0.0.1"}
-    if path in fixed:
-        return fixed[path]
-    value: Any = pod
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    return "" if value is None else str(value)
-
-
-def _resource(container: dict[str, Any], path: str) -> str:
-    section, _, name = path.partition(".")
-    return str(((container.get("resources") or {}).get(section) or {}).get(name, "0"))

@@ -1,4 +1,5 @@
-"""Where a pod lives on disk: `pods/<uid>/` has a home folder, and per container a copy of its image and its runs."""
+"""Where a pod lives on disk: `pods/<uid>/` has a home folder, its volumes, and per container a copy of its
+image and its runs."""
 
 import contextlib
 import json
@@ -23,6 +24,14 @@ class ContainerFolder:
 
     def run(self, number: int) -> Run:
         return Run(self.path, number)
+
+    @property
+    def crashes(self) -> Path:
+        return self.path / "crashes.json"
+
+    @property
+    def pulls(self) -> Path:
+        return self.path / "pulls.json"
 
     def numbers(self) -> list[int]:
         """The runs that there are files of."""
@@ -57,6 +66,9 @@ class PodFolder:
     def home(self) -> Path:
         return self.path / "home"
 
+    def volume(self, name: str) -> Path:
+        return self.path / "volumes" / name
+
     def container(self, name: str) -> ContainerFolder:
         return ContainerFolder(self.path / "containers" / name)
 
@@ -87,7 +99,8 @@ def remove(path: Path) -> None:
     def unlock(function: Any, name: str, _: Any) -> None:
         with contextlib.suppress(OSError):
             Path(name).parent.chmod(stat.S_IRWXU)
-            Path(name).chmod(stat.S_IRWXU)
+            if not Path(name).is_symlink():  # what a link leads to is not ours
+                Path(name).chmod(stat.S_IRWXU)
             function(name)
 
     shutil.rmtree(path, onerror=unlock)

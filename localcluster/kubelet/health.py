@@ -2,29 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
-from localcluster.kubelet.pods import ContainerState
-from localcluster.kubelet.probes import Probe, checker, watch
-
-RunCommand = Callable[[list[str]], Awaitable[tuple[int, str]]]
-
-
-class Reporter(Protocol):
-    """Tells the world about a pod."""
-
-    def report(self) -> None: ...
-    def event(self, type_: str, reason: str, message: str, container: str = "") -> None: ...
+from localcluster.kubelet.probes import FAILED, UNKNOWN, Finding, Probe, Target, checker, watch
+from localcluster.kubelet.voice import Voice
 
 
 class Health:
     """The probes of one run of a container. They keep `started` and `ready` of its status."""
 
-    def __init__(
-        self, pod: Reporter, spec: dict[str, Any], status: ContainerState, port: int | None, run_command: RunCommand
-    ) -> None:
-        self.pod, self.status, self.port, self.run_command = pod, status, port, run_command
+    def __init__(self, voice: Voice, spec: dict[str, Any], target: Target, started: asyncio.Event) -> None:
+        self.voice, self.status, self.target, self.started = voice, voice.status, target, started
         self.readiness = Probe.of(spec, "readinessProbe")
         self.liveness = Probe.of(spec, "livenessProbe")
         self.startup = Probe.of(spec, "startupProbe")
@@ -41,7 +30,8 @@ class Health:
             if failed:
                 return failed
             self.status.started, self.status.ready = True, self.readiness is None
-            self.pod.report()
+            self.voice.pod.report()
+        self.started.set()
         unhealthy: asyncio.Future[Probe] = asyncio.get_running_loop().create_future()
         kinds = (("Readiness", self.readiness), ("Liveness", self.liveness))
         tasks = [asyncio.create_task(self._watch(kind, probe, unhealthy)) for kind, probe in kinds if probe]
@@ -71,22 +61,33 @@ class Health:
             if kind == "Readiness":
                 self._set_ready(True)
 
-        def failed(text: str, threshold: bool) -> None:
-            self.pod.event("Warning", "Unhealthy", f"{kind} probe failed: {text}", self.status.name)
+        def failed(threshold: bool) -> None:
             if threshold and kind == "Readiness":
                 self._set_ready(False)
             elif threshold and not unhealthy.done():
                 message = f"Container {self.status.name} failed {kind.lower()} probe, will be restarted"
-                self.pod.event("Normal", "Killing", message, self.status.name)
+                self.voice.tell("Killing", message)
                 unhealthy.set_result(probe)
 
-        check = checker(probe, self.port, self.run_command)
-        await watch(probe, check, passed=passed, failed=failed, impatient=kind != "Liveness")
+        def tell(found: Finding) -> None:
+            self._tell(kind, found)
+
+        check = checker(probe, self.target)
+        await watch(probe, check, passed=passed, failed=failed, tell=tell, impatient=kind != "Liveness")
+
+    def _tell(self, kind: str, found: Finding) -> None:
+        if found.kind == FAILED:
+            reason, message = "Unhealthy", f"{kind} probe failed: {found.text}"
+        elif found.kind == UNKNOWN:
+            reason, message = "Unhealthy", f"{kind} probe errored and resulted in unknown state: {found.text}"
+        else:
+            reason, message = "ProbeWarning", f"{kind} probe warning: {found.text}"
+        self.voice.tell(reason, message, warning=True)
 
     def _set_ready(self, ready: bool) -> None:
         if self.status.ready != ready:
             self.status.ready = ready
-            self.pod.report()
+            self.voice.pod.report()
 
 
 async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:

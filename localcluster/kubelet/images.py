@@ -52,6 +52,11 @@ def find(images: Path, reference: str) -> Image:
         ) from None
 
 
+def size(image: Image) -> int:
+    """Bytes of all files of an image."""
+    return sum(path.lstat().st_size for path in image.root.rglob("*") if not path.is_dir())
+
+
 def _read(folder: Path, digest: str) -> Image:
     about = json.loads((folder / "image.json").read_text())
     workdir = Path(about.get("workdir") or "")

@@ -2,6 +2,7 @@
 
 import random
 import socket
+from typing import Any
 
 FIRST, LAST = 18000, 32000
 
@@ -40,3 +41,14 @@ def is_free(port: int) -> bool:
             except OSError:
                 return False
     return True
+
+
+def listens(spec: dict[str, Any]) -> bool:
+    """Whether a container states a port, or is probed at one."""
+    probes = (spec.get(name) or {} for name in ("readinessProbe", "livenessProbe", "startupProbe"))
+    return bool(spec.get("ports")) or any(probe.get("httpGet") or probe.get("tcpSocket") for probe in probes)
+
+
+def names(spec: dict[str, Any]) -> frozenset[str]:
+    """The names of the ports that a container states."""
+    return frozenset(port["name"] for port in spec.get("ports") or [] if port.get("name"))

@@ -1,6 +1,6 @@
 """Probes: whether a container answers. They go to the process's own port, whatever port the probe names.
 
-Failures are worded as the kubelet words them (recordings crash-loop, readiness-failing, liveness-failing).
+Findings are worded as the kubelet words them (recordings crash-loop, readiness-failing, liveness-failing, slow-start).
 """
 
 import asyncio
@@ -10,20 +10,47 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-Check = Callable[[], Awaitable[str | None]]
-"""Gives None if all is well, else what is wrong."""
+from localcluster.kubelet import http_get
+from localcluster.kubelet.commands import CannotRun
+from localcluster.kubelet.messages import duration
+
+Object = dict[str, Any]
 
 FIRST_RETRY = 0.02
 LAST_RETRY = 0.25
 QUIET = 1.0
 """Seconds after the start in which a port that refuses connections is not worth an Event."""
 
+PASSED, WARNED, FAILED, UNKNOWN = "passed", "warned", "failed", "unknown"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one probing found. Passed and warned are well; unknown is neither well nor ill, and does not count."""
+
+    kind: str
+    text: str = ""
+
+
+Check = Callable[[], Awaitable[Finding]]
+RunCommand = Callable[[list[str]], Awaitable[tuple[int, str]]]
+"""Runs a command in the container: exit code and output. Raises CannotRun."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is probed: the process's own port, the names of the ports it states, and how to run a command there."""
+
+    port: int | None
+    names: frozenset[str]
+    run_command: RunCommand
+
 
 @dataclass(frozen=True)
 class Probe:
     """A probe as the container states it; times are seconds."""
 
-    action: dict[str, Any] = field(repr=False)
+    action: Object = field(repr=False)
     initial_delay: float = 0
     period: float = 10
     timeout: float = 1
@@ -32,7 +59,7 @@ class Probe:
     grace: float | None = None
 
     @staticmethod
-    def of(container: dict[str, Any], name: str) -> "Probe | None":
+    def of(container: Object, name: str) -> "Probe | None":
         """The probe of that name (`readinessProbe`), None if there is none."""
         given = container.get(name)
         if not given:
@@ -53,10 +80,11 @@ async def watch(
     check: Check,
     *,
     passed: Callable[[], None],
-    failed: Callable[[str, bool], None],
+    failed: Callable[[bool], None],
+    tell: Callable[[Finding], None],
     impatient: bool,
 ) -> None:
-    """Probes for ever. `failed` gets the text and whether the threshold is reached.
+    """Probes for ever. `tell` hears of what is not well; `failed` then, whether the threshold is reached.
 
     An impatient probe (readiness, startup) is repeated at short intervals until it first passes, so that a process
     that is ready is noticed at once; failures in between are neither told nor counted more than once a period.
@@ -65,110 +93,96 @@ async def watch(
     began = last_counted = time.monotonic()
     delay, passes, failures, has_passed = FIRST_RETRY, 0, 0, False
     while True:
-        text = await check()
+        found = await check()
         now = time.monotonic()
-        if text is None:
+        refused = found.kind == FAILED and "refused" in found.text
+        if found.kind in (PASSED, WARNED):
+            if found.kind == WARNED:
+                tell(found)
             passes, failures = passes + 1, 0
             if passes >= probe.successes:
                 has_passed = True
                 passed()
         else:
             passes = 0
-            starting = impatient and not has_passed and "refused" in text and now - began < min(QUIET, probe.period)
+            starting = impatient and not has_passed and refused and now - began < min(QUIET, probe.period)
             due = not failures or has_passed or now - last_counted >= probe.period * 0.9
             if due and not starting:
-                failures, last_counted = failures + 1, now
-                failed(text, failures >= probe.failures)
-        if impatient and not has_passed:
+                last_counted = now
+                failures += found.kind == FAILED
+                tell(found)
+                if found.kind == FAILED:
+                    failed(failures >= probe.failures)
+        if impatient and not has_passed and not passes:
             delay = min(delay * 2, LAST_RETRY, probe.period)
-            definite = text is not None and "refused" not in text
-            await asyncio.sleep(min(1.0, probe.period) if definite else delay)
+            await asyncio.sleep(delay if refused else min(1.0, probe.period))
         else:
             await asyncio.sleep(probe.period)
 
 
-def checker(probe: Probe, port: int | None, run_command: Callable[[list[str]], Awaitable[tuple[int, str]]]) -> Check:
+def checker(probe: Probe, target: Target) -> Check:
     """The check that a probe asks for."""
 
-    async def check() -> str | None:
-        action = probe.action
+    async def check() -> Finding:
         try:
             async with asyncio.timeout(probe.timeout):
-                if action.get("exec"):
-                    code, output = await run_command(action["exec"].get("command") or [])
-                    return output.strip() or f"command exited with {code}" if code else None
-                if port is None:
-                    return "the container has no port"
-                if action.get("httpGet"):
-                    return await _http(action["httpGet"], port)
-                return await _tcp(port)
+                return await _look(probe.action, target)
         except TimeoutError:
-            return _timed_out(probe, port)
+            return Finding(FAILED, _timed_out(probe, target.port))
 
     return check
 
 
-def _timed_out(probe: Probe, port: int | None) -> str:
-    if probe.action.get("httpGet"):
-        url = f"http://127.0.0.1:{port}{_path(probe.action['httpGet'])}"
-        return f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
-    if probe.action.get("exec"):
-        words = " ".join(probe.action["exec"].get("command") or [])
-        return f'command timed out: "{words}" timed out after {probe.timeout}s'
-    return f"dial tcp 127.0.0.1:{port}: i/o timeout"
+async def _look(action: Object, target: Target) -> Finding:
+    if action.get("exec") is not None:
+        return await _exec(action["exec"], target)
+    if action.get("grpc") is not None:
+        return Finding(UNKNOWN, "gRPC probes are not supported by this cluster, which is for development and tests")
+    asked = action.get("httpGet") or action.get("tcpSocket") or {}
+    named = asked.get("port")
+    if isinstance(named, str) and not named.isdecimal() and named not in target.names:
+        return Finding(UNKNOWN, f'strconv.Atoi: parsing "{named}": invalid syntax')
+    if target.port is None:
+        return Finding(UNKNOWN, "the container has no port")
+    return await (_http(asked, target.port) if action.get("httpGet") else _tcp(target.port))
 
 
-def _path(action: dict[str, Any]) -> str:
-    path = str(action.get("path") or "/")
-    return path if path.startswith("/") else f"/{path}"
+async def _exec(action: Object, target: Target) -> Finding:
+    try:
+        code, output = await target.run_command(action.get("command") or [])
+    except CannotRun as error:
+        return Finding(UNKNOWN, str(error))
+    return Finding(FAILED, output) if code else Finding(PASSED)
 
 
-async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", port)
+async def _http(action: Object, port: int) -> Finding:
+    """GET; any status from 200 to 399 is well, but a redirect that leads elsewhere is told."""
+    try:
+        answer = await http_get.get(action, port)
+    except http_get.CannotGet as error:
+        return Finding(FAILED, str(error))
+    if 300 <= answer.status < 400:
+        return Finding(WARNED, f"Probe terminated redirects, Response body: {answer.body}")
+    if 200 <= answer.status < 300:
+        return Finding(PASSED)
+    return Finding(FAILED, f"HTTP probe failed with statuscode: {answer.status}")
 
 
-def _close(writer: asyncio.StreamWriter) -> None:
+async def _tcp(port: int) -> Finding:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return Finding(FAILED, f"dial tcp 127.0.0.1:{port}: connect: connection refused")
     with contextlib.suppress(Exception):
         writer.transport.abort()
+    return Finding(PASSED)
 
 
-async def _tcp(port: int) -> str | None:
-    try:
-        _, writer = await _connect(port)
-    except OSError:
-        return f"dial tcp 127.0.0.1:{port}: connect: connection refused"
-    _close(writer)
-    return None
-
-
-async def _http(action: dict[str, Any], port: int) -> str | None:
-    """GET; any status from 200 to 399 is well."""
-    path = _path(action)
-    url = f"http://127.0.0.1:{port}{path}"
-    try:
-        reader, writer = await _connect(port)
-    except OSError:
-        return f'Get "{url}": dial tcp 127.0.0.1:{port}: connect: connection refused'
-    try:
-        writer.write(_request(action, path, port))
-        line = (await reader.readline()).decode("latin-1")
-    except (OSError, ValueError) as error:
-        return f'Get "{url}": {str(error).lower()}'
-    finally:
-        _close(writer)
-    if not line:
-        return f'Get "{url}": EOF'
-    words = line.split(" ", 2)
-    if not line.startswith("HTTP/") or len(words) < 2 or not words[1].strip().isdecimal():
-        return f'Get "{url}": net/http: HTTP/1.x transport connection broken: malformed HTTP response "{line.strip()}"'
-    status = int(words[1])
-    return None if 200 <= status < 400 else f"HTTP probe failed with statuscode: {status}"
-
-
-def _request(action: dict[str, Any], path: str, port: int) -> bytes:
-    headers = {"Host": f"127.0.0.1:{port}", "User-Agent": "kube-probe/1.36", "Accept": "*/*", "Connection": "close"}
-    for header in action.get("httpHeaders") or []:
-        headers[header["name"].title()] = str(header.get("value") or "")
-    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    # A line's end inside a header's value would be a header of its own.
-    return "\r\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines).encode("latin-1", "replace")
+def _timed_out(probe: Probe, port: int | None) -> str:
+    if probe.action.get("exec") is not None:
+        words = " ".join(probe.action["exec"].get("command") or [])
+        return f'command timed out: "{words}" timed out after {duration(probe.timeout)}'
+    if probe.action.get("httpGet"):
+        url = http_get.url_of(probe.action["httpGet"], port or 0)
+        return f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+    return f"dial tcp 127.0.0.1:{port}: i/o timeout"

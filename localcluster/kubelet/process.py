@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SHIM = Path(__file__).with_name("shim.py")
+from localcluster import clock
+from localcluster.kubelet import streams
+
+SHIM = Path(__file__).with_name("shim") / "shim.py"
+UNKNOWN_EXIT = 255
+"""The exit code of a container whose end nobody saw, as containerd reports it after a node has gone down."""
 LOG_LIMIT = 10 * 1024 * 1024
 START_LIMIT = 20.0
 
@@ -29,6 +34,17 @@ class Exit:
     finished_at: str
     lost: bool = False
     """It did not end by itself: the machine or the supervisor went away."""
+    out_of_memory: bool = False
+    """It was killed because it needed more than its limit."""
+    start_error: str = ""
+    """Why it could not be started, in full, if that is so."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran."""
+        if self.start_error:
+            return 0.0
+        return (clock.parse(self.finished_at) - clock.parse(self.started_at)).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,16 @@ class Run:
     def exit(self) -> Path:
         return self.folder / f"{self.number}.exit.json"
 
+    @property
+    def message(self) -> Path:
+        """What the program has to say at its end."""
+        return self.folder / f"{self.number}.message"
+
+    @property
+    def out_of_memory(self) -> Path:
+        """There is such a file when the run has been killed over its memory."""
+        return self.folder / f"{self.number}.oom"
+
     def read_state(self) -> dict[str, Any] | None:
         """What the shim wrote when it started the process; None if it never did, {} if it died just then."""
         return _read(self.state)
@@ -58,7 +84,10 @@ class Run:
         found = _read(self.exit)
         if not found:
             return None
-        return Exit(found["code"], found["startedAt"], found["finishedAt"], lost=found["orphaned"])
+        if found["orphaned"]:
+            return Exit(UNKNOWN_EXIT, found["startedAt"], found["finishedAt"], lost=True)
+        killed = found["code"] == 128 + signal.SIGKILL and self.out_of_memory.exists()
+        return Exit(found["code"], found["startedAt"], found["finishedAt"], out_of_memory=killed)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -116,7 +145,7 @@ class Process:
         try:
             if not is_alive(self.shim, self.shim_ticks):
                 return
-            loop.add_reader(descriptor, _settle, gone)
+            loop.add_reader(descriptor, streams.settle, gone)
             await gone
         finally:
             loop.remove_reader(descriptor)
@@ -129,6 +158,20 @@ class Process:
     def kill(self) -> None:
         """SIGKILL to everything that the program started."""
         self._signal_shim(signal.SIGUSR1)
+
+    def kill_over_memory(self) -> None:
+        """SIGKILL as the kernel's for a process that exceeds its limit; the exit says so, whoever reads it."""
+        self.run.out_of_memory.touch(mode=0o600)
+        self.kill()
+
+    def environment(self) -> dict[str, str]:
+        """What the program was started with; empty when it is gone."""
+        try:
+            data = Path(f"/proc/{self.pid}/environ").read_bytes()
+        except OSError:
+            return {}
+        pairs = (entry.partition(b"=") for entry in data.split(b"\0") if b"=" in entry)
+        return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
 
     def _signal_shim(self, number: int) -> None:
         if is_alive(self.shim, self.shim_ticks):
@@ -176,53 +219,14 @@ async def _exchange(child: subprocess.Popen, orders: bytes) -> dict[str, Any]:
     assert child.stdin and child.stdout
     with child.stdin, child.stdout:
         with contextlib.suppress(BrokenPipeError):
-            await _write_all(loop, child.stdin.fileno(), orders)
+            await streams.write_all(loop, child.stdin.fileno(), orders)
         child.stdin.close()
         try:
-            line = await asyncio.wait_for(_read_line(loop, child.stdout.fileno()), START_LIMIT)
+            line = await asyncio.wait_for(streams.read_line(loop, child.stdout.fileno()), START_LIMIT)
         except TimeoutError:
             child.kill()
             return {"error": "the shim did not answer"}
     return json.loads(line) if line else {}
-
-
-async def _write_all(loop: asyncio.AbstractEventLoop, fd: int, data: bytes) -> None:
-    os.set_blocking(fd, False)
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(fd, view) :]
-        except BlockingIOError:
-            await _ready(loop.add_writer, loop.remove_writer, fd)
-
-
-async def _read_line(loop: asyncio.AbstractEventLoop, fd: int) -> bytes:
-    os.set_blocking(fd, False)
-    data = b""
-    while b"\n" not in data:
-        try:
-            piece = os.read(fd, 1 << 16)
-        except BlockingIOError:
-            await _ready(loop.add_reader, loop.remove_reader, fd)
-            continue
-        if not piece:
-            break
-        data += piece
-    return data
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-async def _ready(add: Any, remove: Any, fd: int) -> None:
-    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    add(fd, _settle, ready)
-    try:
-        await ready
-    finally:
-        remove(fd)
 
 
 def find(run: Run) -> Process | Exit | None:
@@ -239,4 +243,4 @@ def find(run: Run) -> Process | Exit | None:
         run.state.unlink(missing_ok=True)  # its shim died before it started anything
         return None
     _kill_group(state["pid"], state["ticks"])
-    return Exit(255, state["startedAt"], state["startedAt"], lost=True)
+    return Exit(UNKNOWN_EXIT, state["startedAt"], state["startedAt"], lost=True)

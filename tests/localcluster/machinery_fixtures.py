@@ -1,6 +1,7 @@
 """A real store with the real machinery on it, images made of small programs, and waiting for facts."""
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import json
@@ -12,10 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from localcluster.bootstrap import bootstrap
+from localcluster.errors import StatusError
 from localcluster.machinery import Machinery
 from localcluster.store.store import Store
 
 Object = dict[str, Any]
+
+POD_FIELDS = ("volumes", "initContainers", "restartPolicy", "terminationGracePeriodSeconds")
 
 SERVER = """
 import http.server, os, signal, sys, threading, time
@@ -86,6 +91,7 @@ class World:
 
     async def start(self, namespace: str = "deployer-shop") -> None:
         self.store = Store(self.folder / "home" / "objects.sqlite")
+        bootstrap(self.store)
         if self.store.find("Namespace", None, namespace) is None:
             self.store.create("Namespace", {"metadata": {"name": namespace}})
         self.namespace = namespace
@@ -134,8 +140,10 @@ class World:
         """The programs and shims that run now."""
         found = []
         for path in self.folder.glob("home/pods/*/containers/*/*.state.json"):
-            text = path.read_text()
-            state = json.loads(text) if text else {}
+            state: Object = {}
+            with contextlib.suppress(FileNotFoundError):  # its pod has just gone
+                text = path.read_text()
+                state = json.loads(text) if text else {}
             found += [state[key] for key in ("pid", "shim") if key in state and alive(state[key])]
         return found
 
@@ -157,6 +165,42 @@ class World:
         events = self.store.list("Event", self.namespace)
         found = sorted(events, key=lambda event: int(event["metadata"]["resourceVersion"]))
         return [event["reason"] for event in found if name in (None, event["involvedObject"]["name"])]
+
+    def run(self, text: str, *, name: str = "main", **spec: Any) -> str:
+        """Makes a pod `main` of one container, which runs a shell script; gives its name.
+
+        What `spec` says of a pod goes there, everything else to the container.
+        """
+        of_pod = {key: spec.pop(key) for key in POD_FIELDS if key in spec}
+        container = {"name": "main", "image": self.script(text), **spec}
+        body = {"containers": [container], "terminationGracePeriodSeconds": 2, **of_pod}
+        self.store.create("Pod", {"metadata": {"name": name, "namespace": self.namespace}, "spec": body})
+        return name
+
+    def pod(self, name: str = "main") -> Object:
+        return self.store.get("Pod", self.namespace, name)
+
+    def container(self, name: str = "main") -> Object:
+        """The status of the (first) container of a pod."""
+        status = self.pod(name).get("status") or {}
+        return (status.get("containerStatuses") or [{}])[0]
+
+    def state(self, name: str = "main") -> Object:
+        return self.container(name).get("state") or {}
+
+    def phase(self, name: str = "main") -> str:
+        return str((self.pod(name).get("status") or {}).get("phase"))
+
+    def waiting(self, name: str = "main") -> str:
+        return str((self.state(name).get("waiting") or {}).get("reason"))
+
+    def printed(self, name: str = "main", container: str = "main") -> list[str]:
+        """The lines that it has printed so far."""
+        try:
+            text = self.machinery.read_log(self.namespace, name, container).read_text()
+        except StatusError:
+            return []
+        return [line.split(" ", 3)[3] for line in text.splitlines()]
 
     def messages(self) -> list[str]:
         return [event["message"] for event in self.store.list("Event", self.namespace)]
