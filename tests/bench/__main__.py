@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import events, kills, lines, memory, promote, update
+from tests.bench import cluster, events, kills, lines, memory, promote, update
 from tests.bench.figures import show
 from tests.journeys.house import House
 
@@ -24,6 +24,7 @@ def main() -> None:
         "events": events.measure,
         "lines": lines.measure,
         "update": update.measure,
+        "cluster": cluster.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(parts)}, kills; all, if none is named")
