@@ -19,6 +19,7 @@ from django.utils import timezone
 from deployer import login_file, up
 from deployer.home import CannotStart, Home, is_free, read_settings
 from releases.models import Person, Token
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -153,11 +154,6 @@ def test_no_secret_is_in_the_arguments_or_the_environment_of_a_program(path, mon
     assert not [name for name in ("SECRET_KEY", "ENCRYPTION_KEYS", "REDIS_PASSWORD") if values[name] in seen]
     assert values["REDIS_PASSWORD"] in (path / "redis" / "redis.conf").read_text()
     assert {program.environment["DEPLOYER_HOME"] for program in programs} == {str(path)}
-
-
-def free_port() -> int:
-    with listener() as server:
-        return server.getsockname()[1]
 
 
 def test_starting_does_not_load_django():

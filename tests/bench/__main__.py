@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import cluster, events, kills, lines, memory, promote, update
+from tests.bench import cluster, crowd, doom, events, kills, lines, memory, promote, update
 from tests.bench.figures import show
 from tests.journeys.house import House
 
@@ -21,10 +21,12 @@ def main() -> None:
     parts: dict[str, Part] = {
         "memory": memory.measure,
         "promote": promote.measure,
+        "doom": doom.measure,
         "events": events.measure,
         "lines": lines.measure,
         "update": update.measure,
         "cluster": cluster.measure,
+        "crowd": crowd.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(parts)}, kills; all, if none is named")

@@ -13,7 +13,8 @@ import httpx
 from tests.bench.figures import percentile, show, title
 from tests.journeys.house import House
 from tests.localcluster import hollow
-from tests.localcluster.running import Cluster, free_port
+from tests.localcluster.running import Cluster
+from tests.ports import free_port
 
 DEPLOYMENTS, PROCESSES = 200, 3
 STREAMS = 1000

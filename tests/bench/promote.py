@@ -1,4 +1,5 @@
-"""Seconds from a promote to active, less what the cluster itself needs for the same change."""
+"""Seconds from a promote to active, and how many of them are Deployer's own: the rest the cluster needs for the same
+change, made directly with a server-side apply and a watch in the same run."""
 
 import json
 import time
@@ -15,26 +16,43 @@ from tests.journeys.app import App
 from tests.journeys.doors import path_of
 from tests.journeys.house import House
 
-ROUNDS = 5
-TWIN = "twin"
+ROUNDS, SLOW_ROUNDS = 5, 2
+SLOW_SECONDS = 5.0  # until a process of the slow app serves: four of them one after the other make a rollout of 20 s
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
 
 def measure(house: House, folder: Path) -> None:
     title(f"From promote to active, median of {ROUNDS}; two processes, health check every second")
-    app = house.app("promote")
+    sources_ = [sources.serving(folder / version, version) for version in ("v1", "v2")]
+    ours, direct = _compare(house, "promote", sources_, ROUNDS)
+    _show(ours, direct)
+    show("Deployer's own part", f"{ours - direct:.2f} s", target="0.5 s")
+    title(f"A rollout of about 20 s, median of {SLOW_ROUNDS}")
+    sources_ = [sources.slow(folder / f"slow-{version}", version, SLOW_SECONDS) for version in ("v1", "v2")]
+    ours, direct = _compare(house, "slow", sources_, SLOW_ROUNDS)
+    _show(ours, direct)
+    show("Deployer's as a multiple", f"{ours / direct:.3f}", target="1.05")
+
+
+def _show(ours: float, direct: float) -> None:
+    show("by Deployer's API", f"{ours:.2f} s")
+    show("directly on the cluster's API (its twin)", f"{direct:.2f} s")
+
+
+def _compare(house: House, name: str, versions: list[Path], rounds: int) -> tuple[float, float]:
+    """Median seconds by a promote, and of the same change to a twin that nobody looks after."""
+    app = house.app(name)
+    twin = f"{name}-twin"
     releases, specs = [], []
-    for version in ("v1", "v2"):
-        releases.append(app.deployed(sources.serving(folder / version, version)))
+    for source in versions:
+        releases.append(app.deployed(source))
         specs.append(_deployment(house, app.namespace)["spec"])
-    _make_twin(house, app, specs[1])
+    _make_twin(house, app, twin, specs[1])
     ours, direct = [], []
-    for number in range(ROUNDS):
-        direct.append(_seconds_directly(house, specs[number % 2]))
+    for number in range(rounds):
+        direct.append(_seconds_directly(house, twin, specs[number % 2]))
         ours.append(_seconds_by_promote(app, releases[number % 2]))
-    show("by Deployer's API", f"{median(ours):.2f} s")
-    show("directly on the cluster's API (its twin)", f"{median(direct):.2f} s")
-    show("Deployer's own part", f"{median(ours) - median(direct):.2f} s", target="0.5 s")
+    return median(ours), median(direct)
 
 
 def _seconds_by_promote(app: App, release: str) -> float:
@@ -46,12 +64,12 @@ def _seconds_by_promote(app: App, release: str) -> float:
     return datetime.fromisoformat(rollout["finished"]).timestamp() - begun
 
 
-def _seconds_directly(house: House, spec: dict[str, Any]) -> float:
+def _seconds_directly(house: House, twin: str, spec: dict[str, Any]) -> float:
     """Server-side apply of the Deployment, until a watch tells that it is complete."""
-    params = {"watch": "true", "resourceVersion": _deployment(house, TWIN)["metadata"]["resourceVersion"]}
-    with house.cluster.stream("GET", path_of("deployments", TWIN), params=params, timeout=60) as events:
+    params = {"watch": "true", "resourceVersion": _deployment(house, twin)["metadata"]["resourceVersion"]}
+    with house.cluster.stream("GET", path_of("deployments", twin), params=params, timeout=60) as events:
         begun = time.time()
-        generation = _apply(house, spec).json()["metadata"]["generation"]
+        generation = _apply(house, twin, spec).json()["metadata"]["generation"]
         for line in events.iter_lines():
             if line and _is_complete(json.loads(line)["object"], generation):
                 return time.time() - begun
@@ -67,24 +85,24 @@ def _is_complete(deployment: dict[str, Any], generation: int) -> bool:
     )
 
 
-def _make_twin(house: House, app: App, spec: dict[str, Any]) -> None:
+def _make_twin(house: House, app: App, twin: str, spec: dict[str, Any]) -> None:
     """A namespace of nobody with the same Deployment and Secrets."""
-    house.cluster.post("/api/v1/namespaces", json={"metadata": {"name": TWIN}}).raise_for_status()
+    house.cluster.post("/api/v1/namespaces", json={"metadata": {"name": twin}}).raise_for_status()
     for secret in app.objects("secrets"):
         copy = {"metadata": {"name": secret["metadata"]["name"]}, "data": secret.get("data", {})}
-        house.cluster.post(path_of("secrets", TWIN), json=copy).raise_for_status()
-    _apply(house, spec)
+        house.cluster.post(path_of("secrets", twin), json=copy).raise_for_status()
+    _apply(house, twin, spec)
     deadline = time.monotonic() + 30
-    while not _is_complete(_deployment(house, TWIN), 1):
+    while not _is_complete(_deployment(house, twin), 1):
         if time.monotonic() > deadline:
             raise RuntimeError("the twin did not start")
         time.sleep(0.1)
 
 
-def _apply(house: House, spec: dict[str, Any]) -> httpx.Response:
-    twin = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": TWIN}, "spec": spec}
+def _apply(house: House, twin: str, spec: dict[str, Any]) -> httpx.Response:
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": twin}, "spec": spec}
     params = {"fieldManager": "bench", "force": "true"}
-    answer = house.cluster.patch(path_of("deployments", TWIN, "web"), params=params, headers=APPLY, json=twin)
+    answer = house.cluster.patch(path_of("deployments", twin, "web"), params=params, headers=APPLY, json=body)
     return answer.raise_for_status()
 
 

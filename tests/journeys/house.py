@@ -16,7 +16,8 @@ from tests.journeys.app import App
 from tests.journeys.processes import Process, processes_of
 from tests.journeys.told import Told, finished
 from tests.journeys.waiting import until
-from tests.web_server import ROOT, free_port
+from tests.ports import free_port
+from tests.web_server import ROOT
 
 NAMES_OF_OURS = ("DEPLOYER_", "DJANGO_", "DATABASE_URL", "REDIS_URL", "KUBECONFIG", "SECRET_KEY", "PYTEST_")
 # Deaths are noticed sooner than the defaults have it, so that tests wait less. Everything else is as it is.

@@ -71,6 +71,12 @@ def serving(folder: Path, version: str, **options: Any) -> Path:
     return write(folder, manifest(**options), {"server.py": SERVER.format(version=version, health="200 OK")})
 
 
+def slow(folder: Path, version: str, seconds: float) -> Path:
+    """An app of four processes, each of which needs so many seconds until it serves."""
+    program = f"import time\ntime.sleep({seconds})\n" + SERVER.format(version=version, health="200 OK")
+    return write(folder, manifest(count=4), {"server.py": program})
+
+
 def never_ready(folder: Path, **options: Any) -> Path:
     program = SERVER.format(version="sick", health="500 Internal Server Error")
     return write(folder, manifest(**options), {"server.py": program})

@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from running import Cluster, free_port
+
+from tests.localcluster.running import Cluster
+from tests.ports import free_port
 
 _START = 10.0
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from running import Cluster
+from tests.localcluster.running import Cluster
 
 SUPPORTED = {31, 32, 33, 35, 36, 37}
 """Minor versions: within one of 1.32 and of 1.36."""

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from localcluster.bootstrap import bootstrap
 from localcluster.errors import StatusError
 from localcluster.machinery import Machinery
 from localcluster.store.store import Store
+from tests.ports import free_port
 
 Object = dict[str, Any]
 
@@ -70,12 +70,6 @@ def story(test: Callable[..., Any]) -> Callable[..., None]:
 
     del wrapped.__wrapped__  # pytest reads the arguments from the signature
     return wrapped
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class World:

@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from tests.localcluster.conftest import Cluster, config_map, free_port
+from tests.localcluster.conftest import Cluster, config_map
+from tests.ports import free_port
 
 
 def test_without_the_token_there_is_nothing_to_see(cluster):

@@ -10,6 +10,13 @@ from tests.localcluster.rich_objects import rich
 MERGE = {"content-type": "application/merge-patch+json"}
 
 
+ENV = "spec/containers/0/env"
+
+
+def variable(source, **values):
+    return {"name": "A", "valueFrom": {source: values}}
+
+
 def address(kind, namespace):
     return f"{KINDS[kind].prefix}/namespaces/{namespace}/{KINDS[kind].plural}"
 
@@ -77,6 +84,11 @@ def changed(body, path, value):
         ("Secret", "type", "kubernetes.io/dockerconfigjson", "data[.dockerconfigjson]: Required value"),
         ("ConfigMap", "data/a key", "1", "a valid config key must consist of"),
         ("Pod", "spec/containers/0/ports/0/containerPort", 0, "must be between 1 and 65535, inclusive"),
+        ("Pod", ENV, [{"name": "A", "valueFrom": {}}], 'env[0].valueFrom: Invalid value: "": must specify one of:'),
+        ("Pod", ENV, [variable("fieldRef")], "env[0].valueFrom.fieldRef.fieldPath: Required value"),
+        ("Pod", ENV, [variable("fieldRef", fieldPath="spec.containers")], 'Unsupported value: "spec.containers"'),
+        ("Pod", ENV, [variable("secretKeyRef", name="a")], "env[0].valueFrom.secretKeyRef.key: Required value"),
+        ("Pod", ENV, [variable("resourceFieldRef", resource="limits.odd")], 'Unsupported value: "limits.odd"'),
         ("Event", "involvedObject/namespace", "other", "does not match event.namespace"),
     ],
 )

@@ -13,7 +13,8 @@ from tests.localcluster.conformance.disguise import BACKOFF, Disguise
 from tests.localcluster.conformance.report import report
 from tests.localcluster.conformance.stage import Stage
 from tests.localcluster.differences import TRAJECTORIES
-from tests.localcluster.running import Cluster, free_port
+from tests.localcluster.running import Cluster
+from tests.ports import free_port
 
 LONGEST_FIRST = (
     "oom-killed",

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from machinery_fixtures import World, complete, deployment, story, until
 
 from tests.localcluster.conftest import eventually
+from tests.localcluster.machinery_fixtures import World, complete, deployment, story, until
 from tests.localcluster.stage import Stage, condition, open_stage, wait_for_pods
 
 DEPLOYMENTS, SETS = "apps/v1/deployments", "apps/v1/replicasets"

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from hollow import PODS, deployment, hollow_node, is_complete, watch
-from running import Cluster
+
+from tests.localcluster.hollow import PODS, deployment, hollow_node, is_complete, watch
+from tests.localcluster.running import Cluster
 
 DEPLOYMENTS, STREAMS, WRITES = 200, 1000, 10
 NAMESPACE = "many"

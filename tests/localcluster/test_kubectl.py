@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kubectl_shell import Shell, make_image, why_not
-from running import Cluster
+
+from tests.localcluster.kubectl_shell import Shell, make_image, why_not
+from tests.localcluster.running import Cluster
 
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from machinery_fixtures import story, until
+from tests.localcluster.machinery_fixtures import story, until
 
 HOG = """
 import sys, time

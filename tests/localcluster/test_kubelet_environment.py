@@ -1,6 +1,6 @@
 """Variables and words of a container, from every source that Kubernetes has."""
 
-from machinery_fixtures import story, until
+from tests.localcluster.machinery_fixtures import story, until
 
 
 def stored(world, kind, name, **data):
@@ -59,3 +59,17 @@ async def test_a_port_is_its_own_wherever_it_is_named(world):
     (line,) = await until(world.printed)
     own, named = line.split()
     assert own == named != "8080"
+
+
+@story
+async def test_references_cannot_fill_the_memory(world):
+    env = [{"name": "V0", "value": "ha" * 10}]
+    env += [{"name": f"V{n}", "value": f"$(V{n - 1})" * 20} for n in range(1, 12)]
+    world.run("exec sleep 60", env=env)
+    words = ["echo", "$(LONG)" * 3]
+    world.run("", name="words", command=words, env=[{"name": "LONG", "value": "x" * 60_000}])
+    await until(lambda: world.waiting() == "CreateContainerConfigError")
+    await until(lambda: world.waiting("words") == "CrashLoopBackOff")
+    wanted = "references to variables make a value longer than 131072 bytes"
+    assert world.state()["waiting"]["message"] == wanted
+    assert f"Error: {wanted}" in world.messages()

@@ -1,6 +1,6 @@
 """Init containers and sidecars (recordings' README: init-failing)."""
 
-from machinery_fixtures import story, until
+from tests.localcluster.machinery_fixtures import story, until
 
 
 def init(world, name, text, **more):

@@ -142,3 +142,11 @@ def test_a_log_is_followed_over_its_rotations(cluster, api, namespace):
     assert [int(number) for number in found[:-1]] == list(range(30000))
     tail = api.get(f"{path}/log", params={"tailLines": 15000}).text.splitlines()
     assert [line.split(" ")[0] for line in tail] == [*map(str, range(15001, 30000)), "end"]
+
+
+def test_a_log_that_cannot_be_exchanged_does_not_end_its_program(cluster, api, namespace):
+    text = "import pathlib\npathlib.Path('../0.log.1/full').mkdir(parents=True)\n"
+    text += "for n in range(12000): print(n, 'y' * 900)\n"
+    path = run(api, namespace, "stuck", image(cluster, "stuck", [sys.executable, "p.py"], p=text))
+    eventually(lambda: phase(api, path) in ("Succeeded", "Failed"), 20)
+    assert phase(api, path) == "Succeeded"

@@ -5,7 +5,7 @@ import ssl
 import subprocess
 import sys
 
-from machinery_fixtures import alive, story, until
+from tests.localcluster.machinery_fixtures import alive, story, until
 
 SITE = """
 import http.server, os, pathlib, ssl
@@ -16,6 +16,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/away":
             self.send_response(302); self.send_header("Location", "http://example.test/"); self.end_headers()
             self.wfile.write(b"elsewhere"); return
+        if self.path == "/astray":
+            self.send_response(302); self.send_header("Location", "http://127.0.0.1:99999/"); self.end_headers(); return
         if self.path == "/hang":
             import time; time.sleep(30)
         if self.path == "/drop":
@@ -61,6 +63,7 @@ async def test_words_of_failures(world):
     world.run("", name="closed", image=site(world), ports=PORTS, readinessProbe=http("/door"))
     world.run("", name="hang", image=site(world), ports=PORTS, readinessProbe=http("/hang"))
     world.run("", name="drop", image=site(world), ports=PORTS, readinessProbe=http("/drop"))
+    world.run("", name="astray", image=site(world), ports=PORTS, readinessProbe=http("/astray"))
     world.run("", name="name", image=site(world), ports=PORTS, readinessProbe=http("/", port="other"))
     world.run("", name="secure", image=site(world), ports=PORTS, readinessProbe=http("/", scheme="HTTPS"))
     grpc = {"grpc": {"port": 8080}, "periodSeconds": 1}
@@ -68,10 +71,12 @@ async def test_words_of_failures(world):
     await told(world, "Readiness probe failed: HTTP probe failed with statuscode: 404")
     await told(world, "context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
     await told(world, '/drop": EOF')
+    await told(world, 'failed to parse Location header "http://127.0.0.1:99999/"')
     await told(world, 'Readiness probe errored and resulted in unknown state: strconv.Atoi: parsing "other": invalid')
     await told(world, "http: server gave HTTP response to HTTPS client")
     await told(world, "gRPC probes are not supported")
-    assert not any(world.container(name)["ready"] for name in ("closed", "hang", "drop", "name", "secure", "grpc"))
+    shut = ("closed", "hang", "drop", "astray", "name", "secure")
+    assert not any(world.container(name)["ready"] for name in (*shut, "grpc"))
 
 
 @story

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from machinery_fixtures import story, until
+from tests.localcluster.machinery_fixtures import story, until
 
 
 def waits(world, name="main"):

@@ -1,6 +1,11 @@
 """Volumes of every kind, as a process finds them."""
 
-from machinery_fixtures import story, until
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.localcluster.machinery_fixtures import story, until
 
 
 def meta(world, name):
@@ -114,3 +119,72 @@ async def test_a_claim_outlives_its_pods_and_goes_with_itself(world):
     world.store.delete("Pod", world.namespace, "main", grace=1)
     world.store.delete("PersistentVolumeClaim", world.namespace, "data")
     await until(lambda: not list(world.folder.glob("home/volumes/*/data")))
+
+
+@story
+async def test_a_name_that_no_claim_has_removes_nothing(world):
+    claim(world, "data")
+    names = {"kept": "data", "up": "../../pods", "out": "../../../precious", "top": "..", "here": "."}
+    (world.folder / "precious").mkdir()
+    for pod, name in names.items():
+        volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": name}}]
+        mounts = [{"name": "v", "mountPath": "/v"}]
+        body = {"containers": [{"name": "main", "image": world.script("exec sleep 60"), "volumeMounts": mounts}]}
+        body |= {"volumes": volumes, "nodeName": "localcluster"}
+        world.store.create("Pod", {"metadata": meta(world, pod), "spec": body})
+    await until(lambda: world.phase("kept") == "Running")
+    for pod in ("up", "out", "top", "here"):
+        world.store.delete("Pod", world.namespace, pod, grace=0)
+    await until(lambda: len(list(world.folder.glob("home/pods/*"))) == 1)
+    assert (world.folder / "precious").is_dir()
+    assert (world.folder / "home" / "volumes" / world.namespace / "data").is_dir()
+    assert world.phase("kept") == "Running"
+
+
+@story
+async def test_the_files_of_a_pod_go_whatever_it_has_done_to_them(world):
+    (world.folder / "precious").mkdir()
+    (world.folder / "precious" / "file").touch()
+    world.store.create("ConfigMap", {"metadata": meta(world, "page"), "data": {"a": "one"}})
+    volumes, mounts = [{"name": "page", "configMap": {"name": "page"}}], [{"name": "page", "mountPath": "/page"}]
+    links = f"ln -sfn {world.folder}/precious page/..data; ln -s {world.folder}/precious work"
+    script = f"mkdir -p shut/inner; {links}; chmod 0 shut/inner shut; chmod 500 .; exec sleep 60"
+    world.run("", command=["sh", "-c", script], volumes=volumes, volumeMounts=mounts)
+    work = await until(lambda: next(world.folder.glob("home/pods/*/containers/*/work/work"), None))
+    assert work.is_symlink()
+    page = world.store.get("ConfigMap", world.namespace, "page")
+    world.store.update("ConfigMap", {**page, "data": {"a": "two"}})
+    await until(lambda: any(path.read_text() == "two" for path in world.folder.glob("home/pods/*/volumes/page/a")))
+    world.store.delete("Pod", world.namespace, "main", grace=1)
+    await until(lambda: not list(world.folder.glob("home/pods/*")))
+    assert (world.folder / "precious" / "file").exists()
+
+
+def test_folders_without_permissions_are_removed_by_whoever_is_not_root():
+    text = """
+import os, pathlib, sys
+from localcluster.kubelet import folders
+if not os.getuid():
+    os.setuid(65534)
+shut = pathlib.Path(sys.argv[1], "all", "shut", "inner")
+shut.mkdir(parents=True)
+(shut / "file").touch()
+for folder in (shut, *list(shut.parents)[:2]):
+    folder.chmod(0)
+folders.remove(shut.parents[1])
+"""
+    with tempfile.TemporaryDirectory() as top:
+        Path(top).chmod(0o777)
+        subprocess.run([sys.executable, "-c", text, top], check=True)
+        assert not list(Path(top).iterdir())
+
+
+@story
+async def test_stray_files_are_no_reason_not_to_start(world):
+    claim(world, "data")
+    await world.stop()
+    for place in ("pods", "volumes", "volumes/deployer-shop"):
+        (world.folder / "home" / place).mkdir(exist_ok=True)
+        (world.folder / "home" / place / ".DS_Store").touch()
+    await world.start()
+    assert not list(world.folder.glob("home/*/.DS_Store"))

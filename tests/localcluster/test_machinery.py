@@ -5,9 +5,9 @@ import os
 import sys
 
 import pytest
-from machinery_fixtures import alive, complete, deployment, job, service, story, until
 
 from localcluster import errors
+from tests.localcluster.machinery_fixtures import alive, complete, deployment, job, service, story, until
 
 
 def state(pod):

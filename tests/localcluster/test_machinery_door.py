@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from machinery_fixtures import complete, deployment, service, story, until
+from tests.localcluster.machinery_fixtures import complete, deployment, service, story, until
 
 UPGRADER = """
 import os, socket

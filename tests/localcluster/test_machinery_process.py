@@ -10,7 +10,9 @@ import urllib.request
 
 import pytest
 from kubernetes import client, config
-from machinery_fixtures import World, alive, deployment, free_port, service
+
+from tests.localcluster.machinery_fixtures import World, alive, deployment, service
+from tests.ports import free_port
 
 
 class Program:

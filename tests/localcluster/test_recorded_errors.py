@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.localcluster.conftest import Cluster, eventually, free_port
+from tests.localcluster.conftest import Cluster, eventually
 from tests.localcluster.differences import ANSWERS
 from tests.localcluster.recorded_answers import body, headers, plain, recorded, recorded_object, send, without
+from tests.ports import free_port
 
 RECORDED = {entry["name"]: entry for entry in recorded("errors.jsonl")}
 QUOTAS = "/api/v1/namespaces/errors/resourcequotas"

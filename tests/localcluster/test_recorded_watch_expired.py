@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.localcluster.conftest import Cluster, config_map, eventually, free_port
+from tests.localcluster.conftest import Cluster, config_map, eventually
 from tests.localcluster.differences import ANSWERS
 from tests.localcluster.recorded_answers import body, headers, plain, recorded, send, without
+from tests.ports import free_port
 
 RECORDED = {entry["name"]: entry for entry in recorded("watch-expired.jsonl")}
 PODS = "/api/v1/namespaces/errors/pods"
