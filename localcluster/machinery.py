@@ -1,6 +1,7 @@
 """Everything that acts on the objects: the controllers, the kubelet and the door, on the API's event loop."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from localcluster.store import events
 from localcluster.store.store import Store
 
 EXPIRY_INTERVAL = 60.0
+
+log = logging.getLogger("localcluster")
 
 
 class Machinery:
@@ -66,7 +69,10 @@ class Machinery:
 
     async def _expire_events(self) -> None:
         while True:
-            events.expire(self.store)
+            try:
+                events.expire(self.store)
+            except Exception:
+                log.exception("old Events could not be removed")
             await asyncio.sleep(EXPIRY_INTERVAL)
 
     def read_log(self, namespace: str, pod: str, container: str | None = None, *, previous: bool = False) -> Path:
@@ -80,8 +86,10 @@ class Machinery:
         folder = self.kubelet.folder_of(found["metadata"]["uid"]).container(name)
         number = status.get("restartCount", 0)
         if previous:
-            path = folder.run(number - 1).log
-            if number == 0 or not path.exists():
+            # While it waits to be restarted, the run that has ended last is the previous one.
+            ended = number if "waiting" in (status.get("state") or {}) else number - 1
+            path = folder.run(ended).log
+            if not status.get("lastState") or not path.exists():
                 raise errors.BadRequest(f'previous terminated container "{name}" in pod "{pod}" not found')
             return path
         for run in (number, number - 1):

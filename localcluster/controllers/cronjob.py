@@ -13,6 +13,7 @@ from localcluster.controllers.schedule import Schedule, UnknownZone, Unparseable
 from localcluster.errors import AlreadyExists, NotFound, StatusError
 from localcluster.kubelet import pods
 from localcluster.store import events
+from localcluster.store.deletion import FAR
 from localcluster.store.store import copied
 
 Object = dict[str, Any]
@@ -21,6 +22,8 @@ COMPONENT = "cronjob-controller"
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 SLACK = 0.1
 """Seconds after its time at which a CronJob is looked at, so that the time is past by any clock."""
+LONGEST = 300.0
+"""Seconds until it is looked at in any case: a machine may have slept, or its clock been put right."""
 
 
 class CronJobController(Controller):
@@ -103,11 +106,11 @@ class CronJobController(Controller):
         now = datetime.now(UTC)
         due = self._latest_due(cron, found, now)
         upcoming = found.next_after(now)
-        again = (upcoming - now).total_seconds() + SLACK if upcoming else None
+        again = min((upcoming - now).total_seconds() + SLACK, LONGEST) if upcoming else None
         if due is None or cron["status"].get("lastScheduleTime") == clock.stamp(due):
             return again
-        deadline = cron["spec"].get("startingDeadlineSeconds")
-        if deadline is not None and due + timedelta(seconds=deadline) < now:
+        deadline = _deadline(cron)
+        if deadline is not None and due + deadline < now:
             words = f"Missed scheduled time to start a job: {due:%a, %d %b %Y %H:%M:%S} +0000"
             self._tell(cron, "Warning", "MissSchedule", words)
         elif self._makes_room(cron):
@@ -126,9 +129,9 @@ class CronJobController(Controller):
 
     def _latest_due(self, cron: Object, found: Schedule, now: datetime) -> datetime | None:
         earliest = clock.parse(cron["status"].get("lastScheduleTime") or cron["metadata"]["creationTimestamp"])
-        deadline = cron["spec"].get("startingDeadlineSeconds")
+        deadline = _deadline(cron)
         if deadline is not None:
-            earliest = max(earliest, now - timedelta(seconds=deadline))
+            earliest = max(earliest, now - deadline)
         due, many = schedules.missed(found, earliest, now)
         if many:
             words = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
@@ -177,6 +180,12 @@ class CronJobController(Controller):
 
     def _tell(self, cron: Object, type_: str, reason: str, message: str) -> None:
         events.record(self.store, cron, type_, reason, message, COMPONENT)
+
+
+def _deadline(cron: Object) -> timedelta | None:
+    """How late a Job may be started; no longer than what can be counted from any day."""
+    seconds = cron["spec"].get("startingDeadlineSeconds")
+    return None if seconds is None else timedelta(seconds=min(seconds, FAR))
 
 
 def build(cron: Object, due: datetime, found: Schedule) -> Object:

@@ -34,6 +34,11 @@ class EndpointsController(Controller):
         services = self.store.list("Service", obj["metadata"]["namespace"])
         return [key_of(service) for service in services if selects(service, obj)]
 
+    def observe(self, type_: str, kind: str, obj: Object) -> None:
+        super().observe(type_, kind, obj)
+        if type_ == "DELETED" and kind == "Service":
+            self._triggers.pop(obj["metadata"]["uid"], None)
+
     def reconcile(self, namespace: str, name: str) -> None:
         service = self.store.find("Service", namespace, name)
         if service is None or pods.is_terminating(service) or not service["spec"].get("selector"):

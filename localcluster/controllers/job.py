@@ -17,6 +17,7 @@ from localcluster.store.store import Store, copied
 Object = dict[str, Any]
 
 COMPONENT = "job-controller"
+MANAGER = "kubernetes.io/job-controller"
 NAME_LABEL = "batch.kubernetes.io/job-name"
 SUSPENDED: Verdict = ("JobSuspended", "Job suspended")
 RESUMED: Verdict = ("JobResumed", "Job resumed")
@@ -47,7 +48,7 @@ class JobController(Controller):
     def reconcile(self, namespace: str, name: str) -> float | None:
         job = self.store.find("Job", namespace, name)
         self._free_strays(job, namespace, name)
-        if job is None:
+        if job is None or job["spec"].get("managedBy", MANAGER) != MANAGER:
             return None
         found = self._tally(job)
         if pods.is_terminating(job) or final(job):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ Object = dict[str, Any]
 COMPONENT = "replicaset-controller"
 BURST = 500
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+_WHOLE = re.compile("-?[0-9]{1,10}")
 
 
 class ReplicaSetController(Controller):
@@ -179,7 +181,7 @@ def _rank(pod: Object) -> tuple:
         bool(pod["spec"].get("nodeName")),
         {"Pending": 0, "Unknown": 1}.get(pods.phase(pod), 2),
         is_ready,
-        int(cost) if cost.lstrip("-").isdecimal() else 0,
+        int(cost) if _WHOLE.fullmatch(cost) else 0,
         _age(ready["lastTransitionTime"]) if is_ready and ready else 0,
         -max((container.get("restartCount", 0) for container in containers), default=0),
         _age(pod["metadata"]["creationTimestamp"]),

@@ -15,6 +15,7 @@ DESIRED = "deployment.kubernetes.io/desired-replicas"
 LARGEST = "deployment.kubernetes.io/max-replicas"
 NOT_COPIED = {REVISION, HISTORY, DESIRED, LARGEST, "kubectl.kubernetes.io/last-applied-configuration"}
 
+_MOST_DIGITS = 19  # of a number in the API; Python itself refuses thousands
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -54,7 +55,7 @@ def annotated_number(rs: Object, annotation: str) -> int | None:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+    return int(text) if text and text.isdecimal() and len(text) < _MOST_DIGITS else 0
 
 
 def size_annotations(desired: int, largest: int) -> dict[str, str]:

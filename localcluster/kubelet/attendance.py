@@ -4,7 +4,7 @@ liveness-failing, delete-deployment)."""
 import asyncio
 from typing import Any, Protocol
 
-from localcluster.kubelet import ending, hooks, messages
+from localcluster.kubelet import ending, hooks, messages, pods
 from localcluster.kubelet.health import Health
 from localcluster.kubelet.probes import Target
 from localcluster.kubelet.process import Exit, Process
@@ -33,11 +33,6 @@ class Attendance:
     def _is_stopping(self) -> bool:
         return self.voice.stopping.is_set()
 
-    @property
-    def _grace(self) -> float:
-        stated = self.voice.pod.object["spec"].get("terminationGracePeriodSeconds")
-        return float(ending.DEFAULT_GRACE if stated is None else stated)
-
     async def until_end(self, running: Process) -> Exit:
         """Attends to it until it has ended."""
         exit_ = asyncio.ensure_future(running.ended())
@@ -46,7 +41,7 @@ class Attendance:
                 await self._keep(running, exit_)
             elif not exit_.done():
                 self.voice.tell("Killing", "FailedPostStartHook")
-                await self._put_down(running, exit_, self._grace)
+                await self._put_down(running, exit_, pods.own_grace(self.voice.pod.object))
             return await exit_
         finally:
             self.started.clear()
@@ -81,14 +76,15 @@ class Attendance:
         try:
             await ending.first(exit_, stopping, unhealthy)
             if unhealthy.done() and not exit_.done():
-                failed = unhealthy.result()
-                await self._put_down(running, exit_, self._grace if failed.grace is None else failed.grace)
+                grace = unhealthy.result().grace
+                await self._put_down(running, exit_, pods.own_grace(self.voice.pod.object) if grace is None else grace)
             elif not exit_.done():
                 unhealthy.cancel()
                 await self._stop(running, exit_)
         finally:
-            unhealthy.cancel()
             stopping.cancel()
+            unhealthy.cancel()
+            await asyncio.wait([unhealthy])  # no probe says a word about what has ended
 
     async def _stop(self, running: Process, exit_: asyncio.Future[Exit]) -> None:
         self.voice.tell("Killing", f"Stopping container {self.voice.name}")

@@ -7,7 +7,6 @@ from typing import Any
 
 from localcluster.kubelet.process import Exit, Process
 
-DEFAULT_GRACE = 30
 QUIET_SHARE = 0.8
 """The part of the grace period that may pass before SIGTERM: preStop, and requests that are still being answered."""
 

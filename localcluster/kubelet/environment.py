@@ -12,21 +12,31 @@ from localcluster.kubelet.images import Image
 Read = Callable[[str, str], dict[str, Any]]
 """Gives the object of a kind and a name in the pod's namespace. Raises NotFound."""
 
+LONGEST = 128 * 1024
+"""Bytes of one argument or variable that Linux gives to a program (execve(2), MAX_ARG_STRLEN)."""
+
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)\s]+)\))")
 _NAME = re.compile(r"[-._a-zA-Z0-9]+")
 
 
 class ConfigError(Exception):
-    """A Secret, a ConfigMap or a key is missing: CreateContainerConfigError."""
+    """A Secret, a ConfigMap or a key is missing, or a value is too long: CreateContainerConfigError."""
 
 
 def expand(text: str, variables: dict[str, str]) -> str:
-    """Replaces `$(NAME)` by its value; an unknown one stays, `$$(NAME)` gives `$(NAME)` (API reference, Container)."""
+    """Replaces `$(NAME)` by its value; an unknown one stays, `$$(NAME)` gives `$(NAME)` (API reference, Container).
+
+    Raises ConfigError for what no program could be given: a few variables that name each other can mean gigabytes.
+    """
+    size = len(text)
 
     def value(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return "$"
-        return variables.get(match[1], match[0])
+        nonlocal size
+        found = "$" if match[1] is None else variables.get(match[1], match[0])
+        size += len(found)
+        if size > LONGEST + len(text):
+            raise ConfigError(f"references to variables make a value longer than {LONGEST} bytes")
+        return found
 
     return _REFERENCE.sub(value, text)
 

@@ -74,3 +74,5 @@ class PodFacts:
     now: str = ""
     init: list[ContainerState] = field(default_factory=list)
     """The init containers, in order."""
+    overdue: bool = False
+    """It was ended because of its activeDeadlineSeconds."""

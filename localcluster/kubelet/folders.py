@@ -1,8 +1,9 @@
-"""Where a pod lives on disk: `pods/<uid>/` has a home folder, its volumes, and per container a copy of its
-image and its runs."""
+"""Where a pod lives on disk: `pods/<uid>/` has a home folder, its volumes, and per container a copy of its image and
+its runs."""
 
 import contextlib
 import json
+import os
 import shutil
 import stat
 from dataclasses import dataclass
@@ -94,15 +95,26 @@ class PodFolder:
 
 
 def remove(path: Path) -> None:
-    """Removes a folder whatever a program has done to the modes in it."""
+    """Removes a folder whatever a program has done to the modes in it, or what else is there. Links are not followed.
 
-    def unlock(function: Any, name: str, _: Any) -> None:
+    What cannot be removed stays: the next start tries again.
+    """
+    if path.is_symlink() or not path.is_dir():
         with contextlib.suppress(OSError):
-            Path(name).parent.chmod(stat.S_IRWXU)
-            if not Path(name).is_symlink():  # what a link leads to is not ours
-                Path(name).chmod(stat.S_IRWXU)
-            function(name)
-
-    shutil.rmtree(path, onerror=unlock)
+            path.unlink()
+        return
+    shutil.rmtree(path, ignore_errors=True)
     if path.exists():
+        _unlock(path)
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _unlock(path: Path) -> None:
+    """Lets all folders below be read and changed; what a link leads to is not ours."""
+    with contextlib.suppress(OSError):
+        path.chmod(stat.S_IRWXU)
+    for folder, names, _ in os.walk(path):  # each folder's own are unlocked before it goes into them
+        for inner in (Path(folder, name) for name in names):
+            if not inner.is_symlink():
+                with contextlib.suppress(OSError):
+                    inner.chmod(stat.S_IRWXU)

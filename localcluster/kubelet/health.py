@@ -73,7 +73,12 @@ class Health:
             self._tell(kind, found)
 
         check = checker(probe, self.target)
-        await watch(probe, check, passed=passed, failed=failed, tell=tell, impatient=kind != "Liveness")
+        try:
+            await watch(probe, check, passed=passed, failed=failed, tell=tell, impatient=kind != "Liveness")
+        except Exception as error:
+            # A fault of ours or of the machine: the pod's worker takes the container up again, with its probes.
+            if not unhealthy.done():
+                unhealthy.set_exception(error)
 
     def _tell(self, kind: str, found: Finding) -> None:
         if found.kind == FAILED:

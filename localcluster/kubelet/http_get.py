@@ -40,9 +40,14 @@ async def get(action: dict[str, Any], port: int) -> Answer:
         answer = await _get(url, action)
         if not (300 <= answer.status < 400 and answer.location):
             return answer
-        target = urljoin(url, answer.location)
-        if urlsplit(target).hostname != HOST:
-            return answer
+        try:
+            target = urljoin(url, answer.location)
+            parts = urlsplit(target)
+            if parts.hostname != HOST or parts.port == 0:
+                return answer
+        except ValueError as error:
+            fault = f'failed to parse Location header "{answer.location}": {error}'
+            raise CannotGet(f'Get "{url}": {fault}') from None
         url = target
     raise CannotGet(f'Get "{url}": stopped after {REDIRECTS} redirects')
 

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from localcluster.kubelet import folders, memory, pods, process, storage
+from localcluster.kubelet import folders, pods, process, storage
 from localcluster.kubelet.claims import Claims
 from localcluster.kubelet.container import Settings
 from localcluster.kubelet.folders import PodFolder
@@ -97,7 +97,7 @@ class Kubelet:
         shims = [shim for container in worker.all_containers if (shim := container.shim)] if worker else []
         if not shims:
             return None
-        sizes = memory.measure()
+        sizes = self.settings.memory.recent()
         return sum(sizes.seconds.get(pid, 0.0) for shim in shims for pid in sizes.below(shim))
 
     def folder_of(self, uid: str) -> PodFolder:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from localcluster.kubelet.process import Process
 
 INTERVAL = 0.5
 NEAR_INTERVAL = 0.1
+RECENT = 0.1
+"""Seconds for which one pass over /proc serves whoever asks on the event loop: about many pods in one go."""
 NEAR = 0.5
 """The part of its limit above which a container is looked at more often."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -64,6 +67,14 @@ class MemoryWatch:
     def __init__(self) -> None:
         self._watched: set[Watched] = set()
         self._wake = asyncio.Event()
+        self._recent: tuple[float, Sizes] | None = None
+
+    def recent(self) -> Sizes:
+        """The state of all processes, at most a tenth of a second old."""
+        now = time.monotonic()
+        if self._recent is None or now - self._recent[0] > RECENT:
+            self._recent = now, measure()
+        return self._recent[1]
 
     @contextlib.contextmanager
     def limit(self, process: Process, limit: int | None) -> Iterator[None]:

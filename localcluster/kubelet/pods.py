@@ -1,6 +1,9 @@
-"""Pods: what a pod's object says. Pure."""
+"""Pods: what a pod's object says. Pure but for the clock."""
 
+from datetime import UTC, datetime
 from typing import Any
+
+from localcluster import clock
 
 HOST_IP = "127.0.0.1"
 NODE = "localcluster"
@@ -46,9 +49,21 @@ def serves(pod: Object) -> bool:
 def grace(pod: Object) -> float:
     """Seconds between SIGTERM and SIGKILL."""
     asked = pod["metadata"].get("deletionGracePeriodSeconds")
-    if asked is None:
-        asked = (pod.get("spec") or {}).get("terminationGracePeriodSeconds")
-    return float(DEFAULT_GRACE if asked is None else asked)
+    return own_grace(pod) if asked is None else float(asked)
+
+
+def own_grace(pod: Object) -> float:
+    """The same, as the pod itself states it."""
+    stated = pod["spec"].get("terminationGracePeriodSeconds")
+    return float(DEFAULT_GRACE if stated is None else stated)
+
+
+def active_seconds_left(pod: Object) -> float | None:
+    """Seconds until activeDeadlineSeconds have passed since its start; None without a deadline."""
+    seconds, started = pod["spec"].get("activeDeadlineSeconds"), (pod.get("status") or {}).get("startTime")
+    if seconds is None or not started:
+        return None
+    return float(seconds) - (datetime.now(UTC) - clock.parse(started)).total_seconds()
 
 
 def qos_class(spec: Object) -> str:

@@ -79,7 +79,10 @@ def _stated(found: Surroundings) -> dict[str, str]:
 
 def command(spec: Object, image: images.Image, found: Surroundings) -> list[str]:
     """The words to run. Raises CannotStart."""
-    argv = environment.command(spec, image, found.own)
+    try:
+        argv = environment.command(spec, image, found.own)
+    except environment.ConfigError as error:
+        raise CannotStart(str(error)) from None
     if not argv:
         raise CannotStart("no command specified")
     return found.words(argv)

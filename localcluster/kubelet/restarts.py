@@ -63,7 +63,7 @@ class Restarts:
                 status.last_state = status.state
             message = f"back-off {messages.duration(delay)} restarting failed container={name} pod={where}"
             self.voice.wait_for(CRASH_LOOP, message)
-        await self.voice.sleep(until - time.time())
+        await self.voice.sleep(min(delay, until - time.time()))  # the clock may have been put back
 
 
 def resumed(voice: Voice) -> Exit | None:

@@ -11,6 +11,8 @@ from localcluster.kubelet.pods import HOST_IP, condition, qos_class
 
 Object = dict[str, Any]
 
+OVERDUE = "Pod was active on the node longer than the specified deadline"
+
 
 def status_of(pod: Object, facts: PodFacts) -> Object:
     """The pod's new status; what is the same as before keeps its times."""
@@ -23,6 +25,8 @@ def status_of(pod: Object, facts: PodFacts) -> Object:
         "hostIP": HOST_IP,
         "hostIPs": [{"ip": HOST_IP}],
     }
+    if facts.finished and facts.overdue:
+        new |= {"reason": "DeadlineExceeded", "message": OVERDUE}
     if old.get("podIP") or any(_is_known(container) for container in seen):
         new |= {"podIP": HOST_IP, "podIPs": [{"ip": HOST_IP}]}
     new["startTime"] = old.get("startTime") or facts.now
@@ -42,7 +46,7 @@ def _is_known(container: ContainerState) -> bool:
 def _phase(facts: PodFacts) -> str:
     if facts.finished:
         failed = any(_exit_code(container) != 0 for container in [*_ordinary(facts), *facts.containers])
-        return "Failed" if failed else "Succeeded"
+        return "Failed" if failed or facts.overdue else "Succeeded"
     if _uninitialized(facts) or any(not _has_run(container) for container in facts.containers):
         return "Pending"
     return "Running"

@@ -196,7 +196,7 @@ def write(folder: Path, files: list[File]) -> None:
     link.symlink_to(new.name)
     link.replace(data)
     _link(folder, {file.path.split("/")[0] for file in files})
-    if old:
+    if old and old == Path(old).name:  # the program may have put a link to elsewhere there
         shutil.rmtree(folder / old, ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 """One pod of this machine, from its binding to its removal."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from localcluster.kubelet.container import Container, Settings
 from localcluster.kubelet.facts import PodFacts
 from localcluster.kubelet.folders import PodFolder
 from localcluster.kubelet.ports import Ports, listens
-from localcluster.kubelet.status import status_of
+from localcluster.kubelet.status import OVERDUE, status_of
 from localcluster.store import events
 from localcluster.store.store import Store
 
@@ -41,7 +42,7 @@ class PodWorker:
 
     def __init__(self, pod: Object, folder: PodFolder, machine: Machine) -> None:
         self.object, self.folder, self.machine = pod, folder, machine
-        self.sandbox = self.finished = False
+        self.sandbox = self.finished = self.overdue = False
         self.storage = storage.Storage(self, folder, machine.claims)
         self.deadline = ending.Deadline()
         self._changed = asyncio.Event()
@@ -94,6 +95,7 @@ class PodWorker:
             self.finished,
             clock.now(),
             [container.status for container in self.init],
+            self.overdue,
         )
 
         def change(copy: Object) -> None:
@@ -154,13 +156,28 @@ class PodWorker:
         if not pods.is_finished(self.object):
             if not (self.object.get("status") or {}).get("containerStatuses"):
                 self.report()
-            if await self._prepare():
-                await self._run_containers()
+            expiry = asyncio.create_task(self._expire())
+            try:
+                if await self._prepare():
+                    await self._run_containers()
+            finally:
+                expiry.cancel()
             self._finish()
         while not pods.is_terminating(self.object):
             self._changed.clear()
             await self._changed.wait()
         self._remove()
+
+    async def _expire(self) -> None:
+        """Ends the pod once its activeDeadlineSeconds have passed; they may be changed until then."""
+        while (left := pods.active_seconds_left(self.object)) is None or left > 0:
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left)
+        if not self._stopping.is_set():
+            self.overdue = True
+            self.stop(pods.own_grace(self.object))
+            self.event("Normal", "DeadlineExceeded", OVERDUE)
 
     async def _prepare(self) -> bool:
         """Makes what the containers need. False if the pod is deleted meanwhile."""
@@ -201,7 +218,7 @@ class PodWorker:
                 mains = [group.create_task(container.run()) for container in self.containers]
                 await asyncio.wait(mains)
             for container, task in reversed(sidecars):
-                container.stop(max(0.0, self.deadline.left) if self._stopping.is_set() else self._own_grace())
+                container.stop(max(0.0, self.deadline.left) if self._stopping.is_set() else pods.own_grace(self.object))
                 await asyncio.wait([task])
 
     async def _initialize(self, group: asyncio.TaskGroup, sidecars: list[tuple[Container, asyncio.Task[None]]]) -> bool:
@@ -230,13 +247,10 @@ class PodWorker:
             for wait in waits:
                 wait.cancel()
 
-    def _own_grace(self) -> float:
-        return float(self.object["spec"].get("terminationGracePeriodSeconds", ending.DEFAULT_GRACE))
-
     def _finish(self) -> None:
         """Nothing runs any more: first the containers' ends are told (by then they are), then the pod's."""
         self.finished = True
-        if pods.is_terminating(self.object):
+        if pods.is_terminating(self.object) or self.overdue:
             for container in self.all_containers:
                 if not container.status.terminated:
                     container.status.ready = container.status.started = False

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from localcluster import clock
-from localcluster.store import fieldsets, ownership
+from localcluster.store import decode, fieldsets, ownership
 from localcluster.store.fieldsets import Fields, Path
 from localcluster.store.ownership import APPLY, Claim, Object
 from localcluster.store.resources import KINDS
@@ -17,9 +17,8 @@ def apply(
     """The object as it is after `manager` has applied `config`, with its managedFields, before defaults.
 
     `config` has been decoded; `live` is None when there is no such object yet. What the manager applied before and
-    leaves
-    out now is removed, unless another manager owns it too. Raises StatusError (409) for fields of other managers whose
-    values would change, unless `force`. Changes neither argument.
+    leaves out now is removed, unless another manager owns it too. Raises StatusError (409) for fields of other managers
+    whose values would change, unless `force`. Changes neither argument.
     """
     type_ = of_kind(kind)
     applied = ownership.own(kind, fieldsets.of_object(type_, config), subresource)
@@ -57,7 +56,9 @@ def _relevant(kind: str, config: Object, subresource: str) -> Object:
 def _settle(kind: str, before: Object, merged: Object, others: list[Claim], force: bool) -> list[Claim]:
     """The other managers' claims, less what was taken from them. Raises the conflict unless `force`."""
     difference = fieldsets.compare(of_kind(kind), before, merged)
-    changed = difference.modified | difference.added
+    typed, _ = decode.decode(kind, merged)
+    # A zero in the place of a value is a change; in the place of nothing it is none, for it is not kept.
+    changed = difference.modified | fieldsets.compare(of_kind(kind), before, typed).added
     conflicts = [(claim, path) for claim in others for path in claim.fields & changed]
     if conflicts and not force:
         raise ownership.conflict(conflicts)

@@ -6,6 +6,7 @@ Messages are those of the API server: of its JSON decoder for whole objects, of 
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from localcluster import clock, quantity
@@ -42,9 +43,14 @@ class Repeating(dict[str, Any]):
     repeated: tuple[str, ...] = ()
 
 
-Complain = Callable[[str, Place], None]
-"""Called with what is wrong and where: a field that is `unknown` or `duplicate`, or a list whose items cannot be told
-apart, which only an apply minds."""
+@dataclass(frozen=True)
+class Reading:
+    """How an object is read. `complain` is called with what is wrong and where: a field that is `unknown` or
+    `duplicate`, or a list whose items cannot be told apart, which only an apply minds. `is_applied`: what is empty
+    or zero is said on purpose, for it may stand in the place of something else."""
+
+    complain: Callable[[str, Place], None]
+    is_applied: bool = False
 
 
 def decode(kind: str, obj: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -57,7 +63,7 @@ def decode(kind: str, obj: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
             complaints.append(f'{what} field "{place.indexed}"')
 
     try:
-        return _struct(of_kind(kind), obj, Place(kind), complain), list(dict.fromkeys(complaints))
+        return _struct(of_kind(kind), obj, Place(kind), Reading(complain)), list(dict.fromkeys(complaints))
     except Mismatch as mismatch:
         raise cannot_be_handled(kind, mismatch.decoder_words()) from None
 
@@ -83,64 +89,67 @@ def decode_applied(kind: str, obj: dict[str, Any]) -> dict[str, Any]:
             raise refuse(f"{place.keyed}: {what}")
 
     try:
-        return _struct(of_kind(kind), obj, Place(kind), complain)
+        return _struct(of_kind(kind), obj, Place(kind), Reading(complain, is_applied=True))
     except Mismatch as mismatch:
         raise refuse(mismatch.merge_words()) from None
 
 
-def _struct(type_: Struct, value: Any, place: Place, complain: Complain) -> dict[str, Any]:
+def _struct(type_: Struct, value: Any, place: Place, reading: Reading) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Mismatch(place, type_, value)
     kept: dict[str, Any] = {}
-    _report_repeated(value, place, complain)
+    _report_repeated(value, place, reading)
     for name, given in value.items():
         field = type_.field(name)
         here = place.field(name, type_.name)
         if field is None:
-            complain("unknown", here)
+            reading.complain("unknown", here)
             continue
         if given is None:
             if (type_.name, name) in _KEPT_WHEN_NULL:
                 kept[name] = None
             continue
-        decoded = _value(field, given, here, complain)
-        if not _is_omitted(type_.name, name, field, decoded):
+        decoded = _value(field, given, here, reading)
+        if not _is_omitted(type_.name, name, field, decoded, reading):
             kept[name] = decoded
     return kept
 
 
-def _report_repeated(value: dict[str, Any], place: Place, complain: Complain) -> None:
+def _report_repeated(value: dict[str, Any], place: Place, reading: Reading) -> None:
     if isinstance(value, Repeating):
         for name in value.repeated:
-            complain("duplicate", place.field(name))
+            reading.complain("duplicate", place.field(name))
 
 
-def _is_omitted(struct: str, name: str, field: Type, value: Any) -> bool:
+def _is_omitted(struct: str, name: str, field: Type, value: Any, reading: Reading) -> bool:
+    if value:
+        return False
     if isinstance(field, ListOf | MapOf):
-        return not value and (struct, name) not in _KEPT_WHEN_EMPTY
-    return not value and (struct, name) in _DROPPED_WHEN_ZERO
+        is_whole = field.relation == "atomic" if isinstance(field, ListOf) else field.atomic
+        return (struct, name) not in _KEPT_WHEN_EMPTY and not (reading.is_applied and is_whole)
+    return (struct, name) in _DROPPED_WHEN_ZERO and not reading.is_applied
 
 
-def _value(type_: Type, value: Any, place: Place, complain: Complain) -> Any:
+def _value(type_: Type, value: Any, place: Place, reading: Reading) -> Any:
     if isinstance(type_, Struct):
-        return _struct(type_, value, place, complain)
+        return _struct(type_, value, place, reading)
     if isinstance(type_, MapOf):
         if not isinstance(value, dict):
             raise Mismatch(place, type_, value)
-        _report_repeated(value, place, complain)
+        _report_repeated(value, place, reading)
         if type_.element == _STRING and all(isinstance(item, str) for item in value.values()):
             return dict(value)
         return {
-            key: _value(type_.element, "" if item is None else item, place.field(key), complain)
+            key: _value(type_.element, "" if item is None else item, place.field(key), reading)
             for key, item in value.items()
         }
     if isinstance(type_, ListOf):
         if not isinstance(value, list):
             raise Mismatch(place, type_, value)
         if fault := _ambiguity(type_, value):
-            complain(fault, place)
+            reading.complain(fault, place)
         return [
-            _value(type_.element, item, place.item(index, _item_key(type_, item, index)), complain)
+            _value(type_.element, item, place.item(index, _item_key(type_, item, index)), reading)
             for index, item in enumerate(value)
         ]
     return _scalar(type_, value, place)

@@ -7,6 +7,9 @@ from localcluster import clock
 
 Object = dict[str, Any]
 
+FAR = 10**9
+"""Seconds beyond which a time is not told: there is none for every number that a grace period may have."""
+
 
 def add_finalizer(obj: Object, finalizer: str) -> None:
     finalizers = obj["metadata"].setdefault("finalizers", [])
@@ -22,7 +25,7 @@ def mark_deleted(kind: str, obj: Object, grace: int | None) -> None:
         return
     if "deletionTimestamp" not in meta and "generation" in meta:
         meta["generation"] += 1
-    meta["deletionTimestamp"] = clock.stamp(datetime.now(UTC) + timedelta(seconds=seconds))
+    meta["deletionTimestamp"] = clock.stamp(datetime.now(UTC) + timedelta(seconds=min(seconds, FAR)))
     if kind != "Namespace":
         meta["deletionGracePeriodSeconds"] = seconds
     else:

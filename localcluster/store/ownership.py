@@ -115,8 +115,7 @@ def after_update(kind: str, old: Object | None, new: Object, manager: str, subre
     """The claims after a write that is not an apply: what it changed belongs to its manager alone.
 
     `new` is complete, with defaults. Its own managedFields count if they differ from those of `old`: a client may
-    correct
-    them.
+    correct them.
     """
     submitted = new["metadata"].get("managedFields")
     claims = claims_of(new if submitted else old)

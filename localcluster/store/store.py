@@ -5,17 +5,15 @@ changed by anybody: copy (`copied`) before changing.
 """
 
 import json
-import logging
-import secrets
 import uuid
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from localcluster import clock
-from localcluster.errors import AlreadyExists, BadRequest, Cause, Conflict, Forbidden, NotFound, PreconditionFailed
-from localcluster.store import defaults, deletion, ownership, pod_security, quota
+from localcluster.errors import AlreadyExists, Conflict, NotFound, PreconditionFailed
+from localcluster.store import admission, defaults, deletion, ownership, pod_security, quota
+from localcluster.store.audience import Audience
 from localcluster.store.correlation import Correlator
 from localcluster.store.history import Change, History
 from localcluster.store.journal import Journal, Key
@@ -31,15 +29,6 @@ Objects = list[Object]
 Admission = Callable[[Object, Object | None], None]
 """Called with an object as it is about to be stored, and what it replaces."""
 
-log = logging.getLogger(__name__)
-
-_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-
-
-def suffix() -> str:
-    """The five letters that end a generated name."""
-    return "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
-
 
 class Store:
     """All objects. `revision` is the resourceVersion of the newest write; it only rises, also over a restart."""
@@ -52,9 +41,7 @@ class Store:
         self.revision = self._journal.revision()
         self.history = History(self.revision, window, window_size)
         self.correlator = Correlator()
-        self._subscribers: list[Callable[[Change], None]] = []
-        self._untold: deque[Change] = deque()
-        self._telling = False
+        self._audience = Audience()
 
     def close(self) -> None:
         self._journal.close()
@@ -104,7 +91,7 @@ class Store:
         self._admit_namespace(kind, meta)
         namespace = meta.get("namespace") or ""
         if not meta.get("name"):
-            meta["name"] = self._generated_name(kind, namespace, meta)
+            meta["name"] = admission.generated_name(meta, lambda name: self.find(kind, namespace, name) is not None)
         if self.find(kind, namespace, meta["name"]):
             raise AlreadyExists(kind, meta["name"])
         for field in (*SERVER_FIELDS, "resourceVersion"):
@@ -135,12 +122,10 @@ class Store:
         """Replaces an object, or only its status (`subresource="status"`); without a subresource the status stays.
         The scheduler's write, `"binding"`, takes `spec.nodeName` and the status. `manager` as for `create`.
 
-        A resourceVersion in the object must be the present one: raises Conflict. What the server owns (uid,
-        creation and
-        deletion times) stays. The generation rises when more than metadata and status changes. A write that
-        changes nothing
-        gives the present object, with its resourceVersion. The last finalizer's removal removes an object that is
-        deleted.
+        A resourceVersion in the object must be the present one: raises Conflict. What the server owns (uid, times of
+        creation and deletion) stays. The generation rises when more than metadata and status changes. A write that
+        changes nothing gives the present object, with its resourceVersion. The last finalizer's removal removes an
+        object that is deleted.
         """
         meta = obj["metadata"]
         current = self.get(kind, meta.get("namespace"), meta["name"])
@@ -198,12 +183,10 @@ class Store:
         """Deletes an object, or marks it deleted where something must happen first.
 
         That is so with finalizers (propagation `Foreground` adds `foregroundDeletion`, which the garbage collector
-        removes
-        once the dependents are gone), for a Namespace (its `spec.finalizers`), and for a Pod on a node with a
-        grace period
-        (seconds; default: the pod's own): its kubelet deletes it again with grace 0. Propagation `Orphan` cuts the
-        dependents loose in the same call. Gives the object as it is afterwards, or last was.
-        Raises NotFound; PreconditionFailed when uid or resource_version is another.
+        removes once the dependents are gone), for a Namespace (its `spec.finalizers`), and for a Pod on a node with a
+        grace period (seconds; default: the pod's own): its kubelet deletes it again with grace 0. Propagation `Orphan`
+        cuts the dependents loose in the same call. Gives the object as it is afterwards, or last was. Raises NotFound;
+        PreconditionFailed when uid or resource_version is another.
         """
         current = self.get(kind, namespace, name)
         there = current["metadata"]
@@ -236,34 +219,20 @@ class Store:
 
     def subscribe_changes(self, callback: Callable[[Change], None]) -> Callable[[], None]:
         """As `subscribe`, with what the object was before."""
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+        return self._audience.add(callback)
 
     def _admit_namespace(self, kind: str, meta: Object) -> None:
         if not KINDS[kind].namespaced:
             meta.pop("namespace", None)
             return
         namespace = meta.setdefault("namespace", "default")
-        if self.get("Namespace", None, namespace)["metadata"].get("deletionTimestamp"):
-            message = f"namespace {namespace} is being terminated"
-            why = f"unable to create new content in namespace {namespace} because it is being terminated"
-            name = meta.get("name") or meta.get("generateName") or ""
-            raise Forbidden(kind, name, why, [Cause("NamespaceTerminating", message, "metadata.namespace")])
+        admission.check_namespace(kind, meta, self.get("Namespace", None, namespace))
 
     def _admit_creation(self, kind: str, new: Object) -> None:
         """What a namespace's own rules say, whoever creates."""
         if kind == "Pod":
             pod_security.enforce(self.get("Namespace", None, new["metadata"]["namespace"]), new)
         quota.check(kind, new, self.list)
-
-    def _generated_name(self, kind: str, namespace: str, meta: Object) -> str:
-        stem = meta.get("generateName")
-        if not stem:
-            raise BadRequest("name or generateName is required")
-        while True:
-            name = f"{stem[:58]}{suffix()}"
-            if not self.find(kind, namespace, name):
-                return name
 
     def _orphan_dependents(self, uid: str) -> None:
         for kind in KINDS:
@@ -288,25 +257,5 @@ class Store:
         self.revision = revision
         change = Change(revision, type_, kind, new, before, encoded)
         self.history.append(change)
-        self._untold.append(change)
-        self._tell()
+        self._audience.tell(change)
         return new
-
-    def _tell(self) -> None:
-        if self._telling:
-            return
-        self._telling = True
-        try:
-            while self._untold:
-                change = self._untold.popleft()
-                for subscriber in list(self._subscribers):
-                    self._call(subscriber, change)
-        finally:
-            self._telling = False
-
-    @staticmethod
-    def _call(subscriber: Callable[[Change], None], change: Change) -> None:
-        try:
-            subscriber(change)
-        except Exception:
-            log.exception("a subscriber failed on %s of a %s", change.type, change.kind)

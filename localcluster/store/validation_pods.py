@@ -1,5 +1,6 @@
 """What makes the specification of a pod invalid."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,15 @@ Object = dict[str, Any]
 
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _CHANGEABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
+_VALUE_SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")
+_ENV_FIELDS = (
+    "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+    "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+)  # fmt: skip
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['.+'\]")
+_RESOURCES = tuple(
+    f"{part}.{name}" for part in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory")
+)
 _UPDATE_RULE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
@@ -98,8 +108,35 @@ def _variable(variable: Object, field: str, faults: Faults) -> None:
     elif not all(" " <= character <= "~" and character != "=" for character in name):
         rule = "a valid environment variable name must consist only of printable ASCII characters other than '='"
         faults.invalid(f"{field}.name", name, rule)
-    if variable.get("value") and variable.get("valueFrom"):
-        faults.invalid(f"{field}.valueFrom", "", "may not be specified when `value` is not empty")
+    if variable.get("valueFrom") is not None:
+        _source(variable["valueFrom"], bool(variable.get("value")), f"{field}.valueFrom", faults)
+
+
+def _source(source: Object, has_value: bool, field: str, faults: Faults) -> None:
+    """Where a variable's value comes from: exactly one place, which can be had."""
+    kinds = [name for name in _VALUE_SOURCES if source.get(name) is not None]
+    if not kinds:
+        words = ", ".join(f"`{name}`" for name in _VALUE_SOURCES[:-1])
+        faults.invalid(field, "", f"must specify one of: {words} or `{_VALUE_SOURCES[-1]}`")
+    elif has_value:
+        faults.invalid(field, "", "may not be specified when `value` is not empty")
+    elif len(kinds) > 1:
+        faults.invalid(field, "", "may not have more than one field specified at a time")
+    for name in ("configMapKeyRef", "secretKeyRef"):
+        if name in kinds and not source[name].get("key"):
+            faults.required(f"{field}.{name}.key")
+    if "fieldRef" in kinds:
+        path = source["fieldRef"].get("fieldPath", "")
+        if not path:
+            faults.required(f"{field}.fieldRef.fieldPath")
+        elif path not in _ENV_FIELDS and not _SUBSCRIPT.fullmatch(path):
+            faults.unsupported(f"{field}.fieldRef.fieldPath", path, _ENV_FIELDS)
+    if "resourceFieldRef" in kinds:
+        resource = source["resourceFieldRef"].get("resource", "")
+        if not resource:
+            faults.required(f"{field}.resourceFieldRef.resource")
+        elif resource not in _RESOURCES and not resource.partition(".")[2].startswith("hugepages-"):
+            faults.unsupported(f"{field}.resourceFieldRef.resource", resource, _RESOURCES)
 
 
 def _probe(probe: Object, field: str, faults: Faults, *, ready: bool) -> None:

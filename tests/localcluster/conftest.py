@@ -12,7 +12,7 @@ import pytest
 from tests.localcluster.running import Cluster
 from tests.ports import free_port
 
-_START = 10.0
+_START = 30.0
 
 
 @pytest.fixture(scope="session")

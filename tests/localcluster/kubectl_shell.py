@@ -93,7 +93,7 @@ class Shell:
         starts = [found.start() for found in re.finditer(r"\S+( \S+)*", lines[0])]
         return [[text[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for text in lines]
 
-    def until(self, line: str, fact: str, seconds: float = 15.0) -> str:
+    def until(self, line: str, fact: str, seconds: float = 40.0) -> str:
         """Repeats a command until a text is in what it writes."""
         deadline = time.monotonic() + seconds
         while fact not in (said := self(line)):

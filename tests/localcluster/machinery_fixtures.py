@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import glob
 import hashlib
 import json
 import os
@@ -20,7 +21,9 @@ from tests.ports import free_port
 
 Object = dict[str, Any]
 
-POD_FIELDS = ("volumes", "initContainers", "restartPolicy", "terminationGracePeriodSeconds")
+POD_FIELDS = (
+    "activeDeadlineSeconds", "volumes", "initContainers", "restartPolicy", "terminationGracePeriodSeconds",
+)  # fmt: skip
 
 SERVER = """
 import http.server, os, signal, sys, threading, time
@@ -133,10 +136,11 @@ class World:
     def pids(self) -> list[int]:
         """The programs and shims that run now."""
         found = []
-        for path in self.folder.glob("home/pods/*/containers/*/*.state.json"):
+        # Pods go meanwhile: unlike pathlib's, this glob passes over a folder that has just gone.
+        for path in glob.glob(f"{self.folder}/home/pods/*/containers/*/*.state.json"):
             state: Object = {}
-            with contextlib.suppress(FileNotFoundError):  # its pod has just gone
-                text = path.read_text()
+            with contextlib.suppress(FileNotFoundError):
+                text = Path(path).read_text()
                 state = json.loads(text) if text else {}
             found += [state[key] for key in ("pid", "shim") if key in state and alive(state[key])]
         return found
@@ -207,7 +211,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def until(fact: Callable[[], Any], seconds: float = 10.0) -> Any:
+async def until(fact: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Waits until something is so, and gives it."""
     deadline = time.monotonic() + seconds
     while True:

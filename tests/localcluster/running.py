@@ -72,7 +72,7 @@ class Cluster:
 
     def client(self, **headers: str) -> httpx.Client:
         given = {"authorization": f"Bearer {self.token()}", **headers}
-        return httpx.Client(base_url=self.url, verify=self.trust(), headers=given, timeout=10)
+        return httpx.Client(base_url=self.url, verify=self.trust(), headers=given, timeout=30)
 
     def async_client(self, **options: Any) -> httpx.AsyncClient:
         given = {"authorization": f"Bearer {self.token()}"}

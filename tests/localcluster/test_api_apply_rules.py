@@ -121,3 +121,28 @@ def test_a_json_patch_is_all_or_nothing():
         with pytest.raises(StatusError):
             json_patch(live, [operations[1], broken])
     assert live == {"a": [1, 2], "b": {"c": 1}}
+
+
+def test_a_zero_takes_the_place_of_a_value(api, namespace):
+    url = f"/apis/apps/v1/namespaces/{namespace}/deployments/web"
+    body = {**deployment(), "metadata": {"name": "web", "namespace": namespace}}
+
+    def ask(manager, *, force=False, **spec):
+        asked = {**body, "spec": {**body["spec"], **spec}}
+        headers = {"content-type": "application/apply-patch+yaml"}
+        params = {"fieldManager": manager, "force": str(force).lower()}
+        return api.patch(url, params=params, headers=headers, json=asked)
+
+    assert ask("a", paused=True, minReadySeconds=7).status_code == 201
+    refused = ask("b", paused=False, minReadySeconds=0)
+    assert refused.status_code == 409
+    assert "- .spec.minReadySeconds\n- .spec.paused" in refused.json()["message"]
+    taken = ask("b", force=True, paused=False, minReadySeconds=0)
+    assert taken.status_code == 200
+    assert not {"paused", "minReadySeconds"} & set(taken.json()["spec"])
+    assert ("f:spec", "f:paused") in managers(taken.json())["b"]
+    assert ("f:spec", "f:paused") not in managers(taken.json())["a"]
+    again = ask("b", paused=False, minReadySeconds=0)
+    assert again.json()["metadata"]["generation"] == taken.json()["metadata"]["generation"]
+    assert ask("c", paused=False).status_code == 200
+    assert ask("b", paused=True).status_code == 409

@@ -158,8 +158,8 @@ def test_a_rollout_and_back(shop, image):
     assert shop("rollout resume deployment/web") == "deployment.apps/web resumed\n"
     assert shop("rollout restart deployment/web") == "deployment.apps/web restarted\n"
     assert "successfully rolled out" in shop("rollout status deployment/web --timeout=20s")
-    assert shop("wait --for=condition=Available deployment/web --timeout=10s") == "deployment.apps/web condition met\n"
-    shop("wait --for=jsonpath={.status.replicas}=1 deployment/web --timeout=10s")
+    assert shop("wait --for=condition=Available deployment/web --timeout=40s") == "deployment.apps/web condition met\n"
+    shop("wait --for=jsonpath={.status.replicas}=1 deployment/web --timeout=40s")
     assert "timed out waiting" in shop("wait --for=condition=Nope deployment/web --timeout=1s", status=1)
     assert 'deployments.apps "nope" not found' in shop("rollout status deployment/nope", status=1)
 

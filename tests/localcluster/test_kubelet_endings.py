@@ -165,3 +165,24 @@ async def test_a_killed_keeper_takes_its_program_along(world):
     await until(lambda: world.phase() == "Failed")
     assert terminated(world)["exitCode"] == 137
     await until(lambda: not world.pids())
+
+
+@story
+async def test_a_grace_period_that_no_calendar_knows(world):
+    world.run("exec sleep 60", terminationGracePeriodSeconds=10**15)
+    await until(lambda: "running" in world.state())
+    world.store.delete("Pod", world.namespace, "main")
+    await until(lambda: world.store.find("Pod", world.namespace, "main") is None)
+
+
+@story
+async def test_a_pod_is_ended_when_its_time_is_over(world):
+    world.run("exec sleep 60", activeDeadlineSeconds=1)
+    world.run("exec sleep 60", name="hung", image="local/none@sha256:" + "0" * 64, activeDeadlineSeconds=1)
+    await until(lambda: world.phase() == world.phase("hung") == "Failed")
+    status = world.pod()["status"]
+    words = "Pod was active on the node longer than the specified deadline"
+    assert (status["reason"], status["message"]) == ("DeadlineExceeded", words)
+    assert terminated(world)["exitCode"] == 143
+    assert words in world.messages()
+    assert not world.pids()

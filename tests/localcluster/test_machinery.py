@@ -76,7 +76,7 @@ async def test_a_crashing_update_leaves_the_old_processes_alone(world):
     log = world.machinery.read_log(world.namespace, pod["metadata"]["name"], "main").read_text()
     assert [line.split(" ", 3)[1:] for line in log.splitlines()] == [["stdout", "F", "one"], ["stderr", "F", "the end"]]
     previous = world.machinery.read_log(world.namespace, pod["metadata"]["name"], "main", previous=True)
-    assert previous.name == "0.log"
+    assert previous.name == "1.log"  # the run that has ended last
 
     def progressing():
         found = {item["type"]: item for item in world.deployment()["status"]["conditions"]}

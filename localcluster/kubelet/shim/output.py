@@ -50,13 +50,18 @@ class Log:
         data = b"".join(prefix + tag + b" " + text + b"\n" for tag, text in entries)
         if not data:
             return
-        if self.size + len(data) > self.limit and self.size:
-            os.close(self.fd)
-            os.replace(self.path, f"{self.path}.1")
-            self._open()
         # A full disk must not end the program whose output this is.
+        if self.size + len(data) > self.limit and self.size:
+            with contextlib.suppress(OSError):
+                self._begin_anew()
         with contextlib.suppress(OSError):
             self.size += os.write(self.fd, data)
+
+    def _begin_anew(self) -> None:
+        full = self.fd
+        os.replace(self.path, f"{self.path}.1")
+        self._open()
+        os.close(full)
 
 
 def pieces(line: bytes) -> list[tuple[bytes, bytes]]:
