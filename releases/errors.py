@@ -80,13 +80,16 @@ class ClusterError(DeployerError):
 
 
 class ClusterUnavailable(ClusterError):
-    """The cluster can't be reached, or answers 429 or 5xx: try again. `retry_after`: seconds, where it named them."""
+    """The cluster can't be reached, or answers 429 or 5xx: try again. `retry_after`: seconds, where it named them.
+
+    `answered`: it did say so itself, 401 aside.
+    """
 
     code = "cluster_unavailable"
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, answered: bool = False) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after, self.answered = retry_after, answered
 
 
 class NotFound(ClusterError):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
-from releases import logs, queues
+from releases import actions, logs, queues
 from releases.clients.cluster import connect
 from releases.clients.mirror import Mirror
 from releases.errors import ClusterUnavailable, IllegalTransition, Stale
@@ -78,11 +78,19 @@ class Host:
                 mirror = self._mirror()
                 with mirror.following(rollout.app.namespace) as woken:
                     procedure.carry(Ground(rollout, mirror.cluster, mirror, self.stop, woken))
+                self._start_next(rollout)
                 return
             except ClusterUnavailable as error:
                 logger.warning("%s waits for the cluster: %s", rollout, error.message)
                 if self.stop.wait(1):
                     raise HandOver from error
+
+    def _start_next(self, rollout: Rollout) -> None:
+        """What was to wait for the end of this one."""
+        try:
+            actions.start_next(rollout.app_id)
+        except Exception as error:
+            logger.warning("what was to follow %s waits for the reaper: %s", rollout, error)
 
     def _enqueue_anew(self, rollout: Rollout) -> None:
         try:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from releases import actions, host, logs, queues
 from releases.errors import BuildFailed, IllegalTransition, Stale
-from releases.models import Build, Rollout
+from releases.models import App, Build, Rollout
 from releases.pipeline.build import Cancelled, discard, make
 from releases.pipeline.build import sweep as sweep
 
@@ -98,6 +98,16 @@ def reap() -> None:
         except Exception:
             logger.exception("%s could not be taken up", row)
     _end_overdue()
+    _start_remembered()
+
+
+def _start_remembered() -> None:
+    """What was to begin at the end of a rollout whose worker died right then."""
+    for app in App.objects.exclude(next_release=None).only("pk"):
+        try:
+            actions.start_next(app.pk)
+        except Exception:
+            logger.exception("the remembered promote of app %s could not begin", app.pk)
 
 
 def _take_up(row: Build | Rollout) -> None:
@@ -128,13 +138,15 @@ def _orphans(model: type[Build] | type[Rollout]) -> list:
     waiting = Q(taken=False) & (Q(heartbeat__lt=grace) | Q(heartbeat=None, created_at__lt=grace))
     unfinished = model.objects.filter(status__in=model.unfinished_statuses()).exclude(status="paused")
     # The objects of a rollout are large, and those whose key is lost can't be read at all.
-    columns = [field.name for field in model._meta.concrete_fields if field.name != "objects_applied"]
-    found = list(unfinished.filter(silent | waiting).only(*columns))
+    columns = [field.name for field in model._meta.concrete_fields if field.name not in Rollout.LARGE]
+    orphans = unfinished.filter(silent | waiting).only(*columns)
+    found = list(orphans)
     if not any(not row.taken for row in found):
         return found
     queue = "builds" if model is Build else "rollouts"
     enqueued = set(django_rq.get_queue(queue).get_job_ids())
-    return [row for row in found if row.taken or queues.job_id(row) not in enqueued]
+    # Read again: what was taken off the queue a moment ago may be taken by now.
+    return [row for row in orphans.all() if row.taken or queues.job_id(row) not in enqueued]
 
 
 def _end_overdue() -> None:
@@ -146,7 +158,7 @@ def _end_overdue() -> None:
     for build in Build.objects.filter(status="queued", created_at__lt=now - QUEUED_FOR).select_related("app"):
         _fail_build(build, "No worker took it within a day.")
     for rollout in Rollout.objects.filter(status="queued", created_at__lt=now - QUEUED_FOR).select_related("app"):
-        if rollout.renew():
+        if not rollout.inherits_change and rollout.renew():
             rollout.transition("failed", reason="No worker took it within a day. Nothing that runs was changed.")
 
 

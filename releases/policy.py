@@ -42,9 +42,14 @@ def actor_for(person: Person, *, via: str = "") -> Actor:
 
 def author_of(row: Authored) -> Actor:
     """Who made `row`, with the rights that they have today."""
-    if row.by is None:
-        return Actor(label=row.by_label, role=None)
-    return Actor(label=row.by_label, role=row.by.role if row.by.is_active else None, person=row.by)
+    return actor_of(row.by, row.by_label)
+
+
+def actor_of(person: Person | None, label: str) -> Actor:
+    """Who once said so, with the rights that they have today: none, when they are gone."""
+    if person is None:
+        return Actor(label=label, role=None)
+    return Actor(label=label, role=person.role if person.is_active else None, person=person)
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,18 @@ class Reason:
         return self.words
 
 
-def refusals(action: str, *, by: Actor, app: App | None = None, release: Release | None = None) -> list[Reason]:
-    """All the reasons why `by` may not do `action` now, the gravest first; empty when they may."""
+def refusals(
+    action: str, *, by: Actor, app: App | None = None, release: Release | None = None, replace: bool = False
+) -> list[Reason]:
+    """All the reasons why `by` may not do `action` now, the gravest first; empty when they may.
+
+    `replace`: a rollout that runs is no reason, unless it is on its way back.
+    """
     reasons = _role(action, by)
     if app is not None and app.deleting_at and action != "delete_app":
         reasons.append(Reason("being_deleted", f"{app.name} is being deleted."))
     if action in ("promote", "rollback") and app is not None:
-        reasons += _rollout_in_progress(app)
+        reasons += _rollout_in_progress(app, replace=replace)
     if action == "promote" and release is not None:
         reasons += _variables_missing(release)
     if action == "delete_app" and app is not None:
@@ -73,9 +83,11 @@ def refusals(action: str, *, by: Actor, app: App | None = None, release: Release
     return reasons
 
 
-def require(action: str, *, by: Actor, app: App | None = None, release: Release | None = None) -> None:
+def require(
+    action: str, *, by: Actor, app: App | None = None, release: Release | None = None, replace: bool = False
+) -> None:
     """Raises NotAllowed with all reasons."""
-    reasons = refusals(action, by=by, app=app, release=release)
+    reasons = refusals(action, by=by, app=app, release=release, replace=replace)
     if reasons:
         raise refusal(reasons)
 
@@ -97,9 +109,14 @@ def _role(action: str, by: Actor) -> list[Reason]:
     return [Reason("role", f"{action.replace('_', ' ').capitalize()} needs the role {needed}.", forbidden=True)]
 
 
-def _rollout_in_progress(app: App) -> list[Reason]:
+def _rollout_in_progress(app: App, *, replace: bool = False) -> list[Reason]:
     running = app.unfinished_rollout
-    return [rollout_in_progress(app.name, running.number, running.release_id)] if running else []
+    if running is None:
+        return []
+    if replace and running.status == "rolling_back":
+        words = f"Rollout {running.number} of {app.name} is being rolled back: wait for its end."
+        return [Reason("rolling_back", words)]
+    return [] if replace else [rollout_in_progress(app.name, running.number, running.release_id)]
 
 
 def _variables_missing(release: Release) -> list[Reason]:

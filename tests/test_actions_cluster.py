@@ -11,7 +11,8 @@ from releases.pipeline import manifests
 from releases.pipeline.applying import Writer
 from releases.pipeline.build import upload_of
 from tests import factories
-from tests.localcluster.conftest import Cluster, free_port
+from tests.localcluster.conftest import Cluster
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,7 @@ from releases.errors import ClusterError, FieldConflict, RolloutFailed, Stale
 from releases.pipeline import applying, manifests, operate
 from releases.pipeline.applying import Writer
 from tests import factories
-from tests.localcluster.conftest import Cluster as Process
-from tests.localcluster.conftest import free_port
+from tests.clusters import started
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _numbers = itertools.count(1)
@@ -47,8 +46,7 @@ class Deadly(Cluster):
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory):
-    running = Process(tmp_path_factory.mktemp("cluster"), free_port(), free_port())
-    running.start()
+    running = started(tmp_path_factory.mktemp("cluster"))
     yield running
     running.stop()
 
@@ -330,8 +328,9 @@ def test_a_prune_that_the_cluster_refuses_is_a_warning(process, cluster, app, ob
             raise ClusterError("no room for that")
 
     written(pen(cluster, app, 1, 1), objects)
-    [warning] = applying.prune(pen(Full(process.kubeconfig), app, 1, 1), [], kept_secrets=set())
-    assert "no room for that" in warning
+    warnings = applying.prune(pen(Full(process.kubeconfig), app, 1, 1), [], kept_secrets=set())
+    assert len(warnings) == len(objects)
+    assert all("could not be removed: no room for that" in warning for warning in warnings)
 
 
 # --- The variables of a process -------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from releases.pipeline import health
-from releases.pipeline.health import Rules, ServiceState
+from releases.pipeline import health, service_state
+from releases.pipeline.service_state import Rules, ServiceState
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 REVISION = "deployment.kubernetes.io/revision"
@@ -122,9 +122,10 @@ CRASHED = {"state": ended(), "restarts": 1}
         pod(owner="old", **CRASHED),
         pod(owner="stranger", **CRASHED),
         pod(reason="Evicted", **CRASHED),
+        pod(phase="Failed", reason="OutOfmemory", **CRASHED),
         pod(main="sidecar-of-somebody", **CRASHED),
     ],
-    ids=["of the old release", "of nobody", "evicted", "a container that we did not write"],
+    ids=["of the old release", "of nobody", "evicted", "never let in", "a container that we did not write"],
 )
 def test_what_is_not_the_new_release_dooms_nothing(innocent):
     assert judged(service(innocent)).status == "progressing"
@@ -161,6 +162,17 @@ def test_before_the_cluster_has_seen_our_write_nothing_is_new():
 def test_the_nth_exit_of_one_process_dooms(process, exits, limit):
     verdict = judged(service(process, rules=Rules(deadline=600, exits=limit)))
     assert verdict.status == ("failed" if exits >= limit else "progressing")
+
+
+def test_a_crash_loop_is_doomed_also_when_it_looks_complete_for_a_moment():
+    crashing = pod(restarts=2, last=ended(), ready=True)
+    assert judged(service(crashing, deployment=deployment(**DONE))).cause == "exits"
+
+
+def test_a_liveness_kill_counts_before_its_container_has_ended():
+    """It may take its whole grace to end."""
+    assert judged(service(pod(restarts=1), kills={"web-1": 2})).cause == "liveness"
+    assert judged(service(pod(restarts=1), kills={"web-1": 1})).status == "progressing"
 
 
 def test_exits_of_two_processes_are_not_added_up():
@@ -231,8 +243,8 @@ DNS = 'failed to do request: Head "https://registry.invalid/v2/": dial tcp: look
 )
 def test_each_ailment_has_its_patience(reason, message, cause, seconds):
     state = service(waiting(reason, message))
-    [(process, ailment)] = health.ailing(state)
-    seen = replace(state, first_seen={health.ailment_key(process, ailment): NOW})
+    [(process, ailment)] = service_state.ailing(state)
+    seen = replace(state, first_seen={service_state.ailment_key(process, ailment): NOW})
     if seconds:
         assert judged(seen, seconds=seconds - 1).status == "progressing"
     verdict = judged(seen, seconds=seconds)
@@ -250,8 +262,8 @@ def test_each_ailment_has_its_patience(reason, message, cause, seconds):
 )
 def test_the_manifest_may_set_the_patience(rules, sick):
     state = service(waiting(*sick), rules=Rules(deadline=600, exits=2, **rules))
-    [(process, ailment)] = health.ailing(state)
-    state = replace(state, first_seen={health.ailment_key(process, ailment): NOW})
+    [(process, ailment)] = service_state.ailing(state)
+    state = replace(state, first_seen={service_state.ailment_key(process, ailment): NOW})
     assert judged(state, seconds=4).status == "progressing"
     assert judged(state, seconds=5).status == "failed"
 
@@ -265,6 +277,8 @@ def test_where_others_run_one_process_may_have_bad_luck():
     assert judged(state, seconds=60).cause == "pull"
     two = service(sick, waiting("ErrImagePull", NOT_FOUND, name="web-2"), sets=sets)
     assert judged(two).cause == "pull"
+    sick_too = waiting("CreateContainerConfigError", "failed to sync secret cache", name="web-2")
+    assert judged(service(sick, sick_too, sets=sets)).status == "progressing"  # that is another trouble
     config = service(waiting("CreateContainerConfigError", 'secret "x" not found'), sets=sets)
     assert judged(config).cause == "config"
 
@@ -278,7 +292,7 @@ def refused(words="exceeded quota: pods"):
 
 
 def test_a_quota_that_may_make_room_is_given_twenty_seconds():
-    state = service(sets=refused(), first_seen={"refused": NOW}, deployment=deployment(unavailable=1))
+    state = service(sets=refused(), first_seen={"web/refused": NOW}, deployment=deployment(unavailable=1))
     assert judged(state, seconds=19).status == "progressing"
     verdict = judged(state, seconds=20)
     assert (verdict.cause, verdict.reason) == ("quota", "web: exceeded quota: pods")
@@ -288,9 +302,80 @@ def test_a_quota_that_hit_the_old_release_dooms_nothing():
     [old] = refused()
     old["metadata"]["annotations"][REVISION] = "1"
     assert (
-        judged(service(sets=[old, replica_set("newest")], first_seen={"refused": NOW}), seconds=30).status
+        judged(service(sets=[old, replica_set("newest")], first_seen={"web/refused": NOW}), seconds=30).status
         == "progressing"
     )
+
+
+def test_a_quota_dooms_at_once_where_no_room_can_come():
+    """maxUnavailable comes to 0 and nothing of ours is ending."""
+    assert judged(service(sets=refused())).cause == "quota"
+    ending = pod("old-1", owner="old")
+    ending["metadata"]["deletionTimestamp"] = "2026-11-21T12:00:00Z"
+    assert judged(service(ending, sets=refused())).status == "progressing"
+    assert judged(service(sets=refused(), ending=True)).status == "progressing"
+
+
+def test_a_new_process_that_lets_an_old_one_go_makes_room():
+    """Ten asked for, room for one more: it comes up one by one. On a first deploy there is nothing to let go."""
+    old, new = pod("old-1", owner="old"), pod("new-1")
+    assert judged(service(old, new, sets=refused())).status == "progressing"
+    assert judged(service(new, sets=refused())).cause == "quota"
+    evicted = pod("old-1", owner="old", phase="Failed", reason="Evicted")  # it takes no room any more
+    assert judged(service(evicted, new, sets=refused())).cause == "quota"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "count", "unavailable"),
+    [
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "0%"}}, 1, 0),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}, 3, 0),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}, 4, 1),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}, 2, 1),  # never both 0
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}}, 3, 3),  # immediate
+        ({"type": "RollingUpdate"}, 4, 1),
+        ({}, 4, 1),
+        (None, 4, 1),
+        ({"type": "Recreate", "rollingUpdate": None}, 4, 0),
+    ],
+)
+def test_what_may_be_missing_is_resolved_as_the_cluster_does(strategy, count, unavailable):
+    made = deployment(replicas=count)
+    made["spec"]["strategy"] = strategy
+    assert service_state.max_unavailable(service(deployment=made)) == unavailable
+
+
+def test_admission_that_denies_dooms_at_once_and_one_that_does_not_answer_after_a_minute():
+    denied = refused('admission webhook "policy" denied the request: no')
+    verdict = judged(service(sets=denied))
+    assert verdict.cause == "admission" and "denied the request" in verdict.reason
+    silent = service(sets=refused("failed calling webhook: timeout"), first_seen={"web/refused": NOW})
+    assert judged(silent, seconds=59).status == "progressing"
+    assert judged(silent, seconds=60).cause == "admission"
+
+
+def test_what_comes_on_top_of_what_was_asked_for_dooms_nothing():
+    """An autoscaler wants more than at our write, and there is no room, or no image on that node."""
+    enough = deployment(replicas=9, **DONE)
+    assert judged(service(deployment=enough, sets=refused())).status == "complete"
+    assert judged(service(waiting("InvalidImageName"), deployment=enough)).status == "complete"
+
+
+def test_that_a_process_can_not_be_deleted_refuses_none():
+    [stuck] = refused()
+    stuck["status"]["conditions"][0]["reason"] = "FailedDelete"
+    assert judged(service(sets=[stuck])).status == "progressing"
+
+
+def test_where_not_even_a_replica_set_may_be_made_the_deployment_says_so():
+    made = deployment(observed=1)
+    words = "replicasets.apps is forbidden: exceeded quota: count/replicasets.apps"
+    made["status"]["conditions"] = [
+        {"type": "Progressing", "status": "False", "reason": "ReplicaSetCreateError", "message": words}
+    ]
+    state = service(deployment=made, first_seen={"web/refused": NOW})
+    assert judged(state, seconds=19).status == "progressing"
+    assert judged(state, seconds=20).cause == "quota"
 
 
 def test_the_deadline_counts_from_the_last_rise():
@@ -318,17 +403,17 @@ def test_what_is_complete_has_no_deadline():
 
 
 def test_the_first_liveness_kill_after_completion_dooms_while_it_is_watched():
-    state = service(pod(ready=True), deployment=deployment(**DONE), liveness_kills=frozenset({"web-1"}))
+    state = service(pod(ready=True), deployment=deployment(**DONE), kills={"web-1": 1})
     assert judged(state).status == "complete"
     verdict = judged(state, verifying=True)
     assert (verdict.status, verdict.cause) == ("failed", "liveness")
 
 
 def test_while_rolling_a_liveness_kill_is_an_exit_like_any_other():
-    state = service(pod(restarts=1, last=ended(137)), liveness_kills=frozenset({"web-1"}))
+    state = service(pod(restarts=1, last=ended(137)), kills={"web-1": 1})
     assert judged(state).status == "progressing"
 
 
 def test_someone_elses_liveness_kill_dooms_nothing():
-    state = service(pod(ready=True), deployment=deployment(**DONE), liveness_kills=frozenset({"another"}))
+    state = service(pod(ready=True), deployment=deployment(**DONE), kills={"another": 1})
     assert judged(state, verifying=True).status == "complete"

@@ -2,20 +2,21 @@
 
 import itertools
 import sys
+import threading
 from datetime import timedelta
 
 import django_rq
 import pytest
 from django.utils import timezone
 
+from releases import actions
 from releases.clients.cluster import Cluster, connect
 from releases.clients.images import DirectoryBuilder
 from releases.host import Host
 from releases.models import App, LogLine, Release, Rollout
 from releases.pipeline import operate
 from tests import factories
-from tests.localcluster.conftest import Cluster as Process
-from tests.localcluster.conftest import eventually, free_port
+from tests.clusters import eventually, started
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Nobody listens on its port, so that it starts for as long as we like.
@@ -31,8 +32,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory):
-    running = Process(tmp_path_factory.mktemp("cluster"), free_port(), free_port())
-    running.start()
+    running = started(tmp_path_factory.mktemp("cluster"))
     yield running
     running.stop()
 
@@ -216,3 +216,31 @@ def test_a_kubeconfig_that_changed_is_a_new_mirror_and_the_old_one_ends_with_its
     assert host.mirror is not old and old.retired and not old.stopped.is_set()
     abort(rollout)
     assert old.stopped.wait(5)
+
+
+def test_all_rollouts_of_a_worker_share_one_set_of_watches(host, rollout, image):
+    other = factories.app(f"hosted-{next(_numbers)}")
+    release = factories.release(other, manifest=MANIFEST)
+    Release.objects.filter(pk=release.pk).update(images={"web": image})
+    second = factories.rollout(Release.objects.get(pk=release.pk))
+    before = sum(thread.name.startswith("watch-") for thread in threading.enumerate())
+    for each in (rollout, second):
+        host.take(each.pk, 1)
+    for each in (rollout, second):
+        eventually(lambda each=each: is_rolling(each))
+    assert sum(thread.name.startswith("watch-") for thread in threading.enumerate()) - before <= 5
+    assert len(host.mirror.followers) == 2
+    for each in (rollout, second):
+        abort(each)
+    operate.remove(other)
+
+
+def test_the_next_begins_when_what_runs_has_ended(host, rollout):
+    release = factories.release(rollout.app, manifest=MANIFEST)
+    actions.promote_when_free(release, by=factories.actor("deployer"))
+    host.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    assert App.objects.get(pk=rollout.app_id).next_release == release
+    abort(rollout)
+    following = eventually(lambda: App.objects.get(pk=rollout.app_id).unfinished_rollout)
+    assert (following.release, following.number) == (release, rollout.number + 1)

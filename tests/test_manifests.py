@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from releases.pipeline import manifests
+from releases.errors import ManifestInvalid
+from releases.pipeline import deployer_yml, manifests, strategies
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -254,3 +255,41 @@ def test_a_variable_of_the_environment_wins_over_a_default(release):
     ]
     assert "REGION" not in names  # plain `env` would win over the Secret
     assert names.count("PORT") == 1
+
+
+# --- Strategies -----------------------------------------------------------------------------------------------------
+
+
+def limits(strategy, **deployment):
+    given = {"minimum": 100, "maximum": 125, **deployment}
+    return strategies.STRATEGIES[strategy].limits({"deployment": given})["rollingUpdate"]
+
+
+def test_rolling_adds_before_it_takes_away():
+    assert limits("rolling") == {"maxSurge": "25%", "maxUnavailable": "0%"}
+    assert limits("rolling", minimum=50, maximum=200) == {"maxSurge": "100%", "maxUnavailable": "50%"}
+    assert limits("rolling", minimum=50, maximum=100) == {"maxSurge": "0%", "maxUnavailable": "50%"}
+
+
+def test_rolling_may_always_add_at_least_one():
+    """A cluster refuses a Deployment that may neither add nor take away."""
+    assert limits("rolling", minimum=100, maximum=100) == {"maxSurge": 1, "maxUnavailable": "0%"}
+
+
+def test_immediate_is_all_at_once():
+    assert limits("immediate") == {"maxSurge": "25%", "maxUnavailable": "100%"}
+    assert limits("immediate", minimum=100, maximum=100) == {"maxSurge": "0%", "maxUnavailable": "100%"}
+
+
+@pytest.mark.parametrize("name", ["rolling", "immediate"])
+def test_the_manifest_s_strategy_is_the_deployment_s(db, name):
+    text = factories.MANIFEST + f"deployment: {{strategy: {name}}}\n"
+    release = factories.release(factories.app(), manifest=text)
+    [deployment] = [obj for obj in manifests.render(release, installation="local") if obj["kind"] == "Deployment"]
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == limits(name)
+
+
+@pytest.mark.parametrize("name", ["blue-green", "blue_green", "canary"])
+def test_a_strategy_that_is_not_there_yet_is_an_error(name):
+    with pytest.raises(ManifestInvalid, match="strategy"):
+        deployer_yml.parse(factories.MANIFEST + f"deployment: {{strategy: {name}}}\n")

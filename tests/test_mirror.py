@@ -20,8 +20,8 @@ from releases.errors import (
     Refused,
 )
 from releases.pipeline import manifests
-from tests.localcluster.conftest import Cluster as Process
-from tests.localcluster.conftest import deployment, eventually, free_port
+from tests.clusters import deployment, eventually, started
+from tests.ports import free_port
 
 _numbers = itertools.count(1)
 
@@ -43,20 +43,32 @@ class Meanwhile(Cluster):
         return answer
 
 
+class Silence:
+    """An open stream in which nothing comes."""
+
+    def __init__(self, hung):
+        self.hung = hung
+
+    def __iter__(self):
+        self.hung.wait(60)
+        return iter(())
+
+    def close(self):
+        self.hung.set()
+
+
 class Deaf(Cluster):
     """A real cluster, whose watches are open and dead."""
 
     hung = threading.Event()
 
     def watch(self, kind, *, labels="", since):
-        self.hung.wait(60)
-        return iter(())
+        return Silence(self.hung)
 
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory):
-    running = Process(tmp_path_factory.mktemp("cluster"), free_port(), free_port())
-    running.start()
+    running = started(tmp_path_factory.mktemp("cluster"))
     yield running
     running.stop()
 
@@ -273,8 +285,7 @@ def is_away(mirror, namespace):
 
 @pytest.mark.parametrize("kill", [False, True], ids=["asked", "killed"])
 def test_a_cluster_that_goes_away_is_said_and_comes_back_by_itself(tmp_path, kill):
-    process = Process(tmp_path, free_port(), free_port())
-    process.start()
+    process = started(tmp_path)
     try:
         cluster, namespace = Cluster(process.kubeconfig), "deployer-away"
         cluster.create(manifests.namespace(namespace, "away", installation="local"))
@@ -455,3 +466,117 @@ def test_a_real_cluster_names_them_alike(cluster, namespace):
         body = {**deployment(oops=True), "metadata": {"name": "web", "namespace": namespace}}
         cluster.apply(body, manager="somebody", force=True)
     assert cluster.delete("Deployment", namespace, "web", uid=live["metadata"]["uid"]) is True
+
+
+# --- Its end --------------------------------------------------------------------------------------------------------
+
+
+def watchers():
+    return {thread for thread in threading.enumerate() if thread.name.startswith("watch-")}
+
+
+def test_the_threads_of_a_retired_mirror_end_at_once_and_not_at_the_next_bookmark(cluster, namespace):
+    before = watchers()
+    with mirrored(cluster) as made:
+        made.view(namespace)
+        eventually(lambda: len(made.streams) == 5)
+        mine = watchers() - before
+        assert len(mine) == 5
+        with made.following(namespace):
+            made.retire()
+            assert all(thread.is_alive() for thread in mine), "somebody still follows"
+        for thread in mine:
+            thread.join(5)
+        assert not any(thread.is_alive() for thread in mine)
+
+
+def test_versions_that_expire_again_and_again_leave_nobody_blind_for_long(process, namespace):
+    class Forgetful(Cluster):
+        left = 8
+
+        def watch(self, kind, *, labels="", since):
+            if kind == "Deployment" and self.left:
+                self.left -= 1
+                raise Expired("too old resource version")
+            return super().watch(kind, labels=labels, since=since)
+
+    forgetful = Forgetful(process.kubeconfig)
+    with mirrored(forgetful) as made:
+        applied(forgetful, namespace)
+        eventually(lambda: seen(made, namespace) == {"web": 0})
+        eventually(lambda: not forgetful.left)
+        applied(forgetful, namespace, replicas=1)
+        eventually(lambda: seen(made, namespace) == {"web": 1})
+
+
+def test_a_watch_that_has_missed_something_is_opened_anew(process, namespace):
+    class Drowsy(Cluster):
+        """Its first watch of Deployments is open and dead."""
+
+        opened = 0
+
+        def watch(self, kind, *, labels="", since):
+            if kind == "Deployment":
+                self.opened += 1
+                if self.opened == 1:
+                    return Silence(threading.Event())
+            return super().watch(kind, labels=labels, since=since)
+
+    drowsy = Drowsy(process.kubeconfig)
+    with mirrored(drowsy) as made:
+        eventually(lambda: drowsy.opened == 1)
+        applied(drowsy, namespace)
+        made.reread(namespace)
+        assert seen(made, namespace) == {"web": 0}
+        eventually(lambda: drowsy.opened == 2)
+        applied(drowsy, namespace, replicas=1)
+        eventually(lambda: seen(made, namespace) == {"web": 1})
+
+
+# --- Logs -----------------------------------------------------------------------------------------------------------
+
+
+def logged(cluster, **options):
+    return list(cluster.follow_log("shop", "web-1", container="main", **options))
+
+
+def test_a_log_is_lines_with_their_times(answering):
+    text = "2026-11-21T10:00:00.1Z one\n2026-11-21T10:00:00.2Z \n2026-11-21T10:00:00.3Z two words\nend"
+    assert logged(answering(200, text)) == [
+        ("2026-11-21T10:00:00.1Z", "one"),
+        ("2026-11-21T10:00:00.2Z", ""),
+        ("2026-11-21T10:00:00.3Z", "two words"),
+        ("end", ""),
+    ]
+
+
+def test_a_line_of_any_length_takes_little_room_and_the_next_is_whole(answering):
+    [(_, cut), after] = logged(answering(200, "1Z " + "y" * 3_000_000 + "\n2Z after\n"))
+    assert set(cut) == {"y"} and len(cut) < 200_000
+    assert after == ("2Z", "after")
+
+
+@pytest.mark.parametrize(
+    ("since", "asked"),
+    [
+        ("2026-11-21T10:00:00.123456789Z", "2026-11-21T10:00:00Z"),
+        ("2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"),
+        ("2026-11-21T11:00:00.5+01:00", "2026-11-21T11:00:00+01:00"),
+    ],
+)
+def test_a_log_is_asked_for_from_a_whole_second(process, since, asked):
+    class Asked(Cluster):
+        def _open(self, method, path, *, query=None, **options):
+            self.query = query
+            raise NotFound("asked")
+
+    cluster = Asked(process.kubeconfig)
+    with pytest.raises(NotFound):
+        cluster.follow_log("shop", "web-1", container="main", since=since)
+    assert cluster.query["sinceTime"] == asked and cluster.query["timestamps"] == "true"
+
+
+def test_a_log_that_is_closed_by_somebody_else_ends_for_who_reads_it(answering):
+    stream = answering(200, "1Z a\n").follow_log("shop", "web-1", container="main")
+    stream.close()
+    assert list(stream) in ([], [("1Z", "a")])

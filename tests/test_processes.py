@@ -46,3 +46,53 @@ def test_nulls_of_the_cluster_are_read_as_nothing():
     }
     assert processes.exits(bare) == 0 and not processes.is_ready(bare) and processes.ailment(bare) is None
     assert processes.release(bare) == processes.service(bare) == ""
+
+
+def test_a_program_that_started_at_last_has_no_ailment():
+    healed = pod(restarts=1, last=ended(128, "StartError", "context deadline exceeded"))
+    assert processes.ailment(healed) is None and processes.runs(healed)
+
+
+@pytest.mark.parametrize(
+    "bare",
+    [
+        {"metadata": {"uid": "x", "name": "x"}, "status": None},
+        {"metadata": {"uid": "x", "name": "x", "labels": None}, "status": {"containerStatuses": [None, {}]}},
+        {
+            "metadata": {"uid": "x", "name": "x"},
+            "status": {"containerStatuses": [{"name": "main", "state": None, "lastState": None, "restartCount": None}]},
+        },
+        {
+            "metadata": {"uid": "x", "name": "x"},
+            "status": {"containerStatuses": [{"name": "main", "state": {"waiting": {"reason": None}}}]},
+        },
+        {
+            "metadata": {"uid": "x", "name": "x"},
+            "status": {"containerStatuses": [{"name": "main", "state": {"waiting": {"reason": "SomethingNew"}}}]},
+        },
+    ],
+)
+def test_whatever_is_missing_or_unknown_is_no_ailment(bare):
+    assert processes.exits(bare) == 0 and processes.last_exit(bare) == {} and processes.ailment(bare) is None
+    assert not processes.is_going(bare) and not processes.is_ready(bare) and not processes.runs(bare)
+    assert processes.release(bare) == processes.service(bare) == ""
+
+
+@pytest.mark.parametrize("reason", sorted(processes.PULL_REASONS | processes.CONFIG_REASONS | processes.START_REASONS))
+def test_each_reason_of_a_kubelet_has_its_family(reason):
+    found = processes.ailment(waiting(reason, "words"))
+    assert found.family in ("pull", "config", "start") and (found.reason, found.message) == (reason, "words")
+
+
+@pytest.mark.parametrize(
+    ("process", "previous"),
+    [
+        (pod(), False),
+        (pod(state=ended(1), last=ended(2), restarts=1), False),
+        (pod(last=ended(1), restarts=1), True),
+        (pod(last=ended(1), restarts=1, state={"waiting": {"reason": "CrashLoopBackOff"}}), True),
+    ],
+)
+def test_whose_last_words_tell_more(process, previous):
+    """The previous run's, only if the present one has not ended."""
+    assert processes.ended_before(process) is previous

@@ -16,8 +16,7 @@ from releases.pipeline import rollout as procedure
 from releases.pipeline.applying import Writer
 from releases.pipeline.ground import Ground
 from tests import factories
-from tests.localcluster.conftest import Cluster as Process
-from tests.localcluster.conftest import eventually, free_port
+from tests.clusters import eventually, started
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CARRIED_WITHIN = 20.0  # seconds; then the worker is told to stop, and the test fails
@@ -42,8 +41,7 @@ class Busy(Cluster):
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory):
-    running = Process(tmp_path_factory.mktemp("cluster"), free_port(), free_port())
-    running.start()
+    running = started(tmp_path_factory.mktemp("cluster"))
     yield running
     running.stop()
 
@@ -166,7 +164,7 @@ def test_a_failed_release_gives_way_to_the_one_before_on_every_process(cluster, 
     good = release("web")
     assert carried(queued(good), mirror).status == "succeeded"
     operate.scale(App.objects.get(pk=app.pk), "web", 2)
-    eventually(lambda: running(cluster, app) == [("web", good.pk)] * 2)
+    eventually(lambda: cluster.get("Deployment", app.namespace, "web")["status"].get("availableReplicas") == 2)
     bad = release("web", "extra", file="ends")
     ended = carried(queued(bad), mirror)
     assert (ended.status, ended.cause) == ("rolled_back", "exits")

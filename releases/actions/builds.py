@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from releases import audit, logs, policy, queues
-from releases.actions import rollouts
+from releases.actions import next_release
 from releases.errors import Invalid, NotAllowed
 from releases.models import App, Build, Release
 from releases.pipeline.build import Result, upload_of
@@ -30,6 +30,7 @@ def create_build(
     subject: str = "",
     dirty: bool = False,
     promote: bool = False,
+    replace: bool = False,
     note: str = "",
 ) -> Build:
     """A queued build of the tar.gz in `source`. Raises Invalid (no gzip, or too large), NotAllowed."""
@@ -41,6 +42,7 @@ def create_build(
         subject=subject.split("\n", 1)[0][:200],
         dirty=dirty,
         promote=promote,
+        replace=replace,
         note=note[:500],
         **by.columns(),
     )
@@ -91,9 +93,9 @@ def finish_build(build: Build, result: Result) -> Release:
             description=build.title[:300],
             **author.columns(),
         )
-        refused = _promote(release, build, author) if build.promote else []
+        refused, said = _promote(release, build, author) if build.promote else ([], [])
         lines = [logs.Line("build", f"Build: {build.pk}"), logs.Line("build", f"Release: {release.pk}")]
-        lines += [logs.Line("system/deployer", f"Not promoted: {reason}") for reason in refused]
+        lines += [logs.Line("system/deployer", words) for words in said]
         logs.append(build, lines)
         build.transition(
             "succeeded",
@@ -105,13 +107,15 @@ def finish_build(build: Build, result: Result) -> Release:
     return release
 
 
-def _promote(release: Release, build: Build, author: Actor) -> list[str]:
+def _promote(release: Release, build: Build, author: Actor) -> tuple[list[str], list[str]]:
+    """Now, or when what runs has ended. Gives why not, and what the build's log says of it."""
     try:
         with transaction.atomic():
-            rollouts.promote(release, by=author, note=build.note)
+            begun = next_release.promote_when_free(release, by=author, note=build.note, replace=build.replace)
     except NotAllowed as refusal:
-        return refusal.reasons or [refusal.message]
-    return []
+        reasons = refusal.reasons or [refusal.message]
+        return reasons, [f"Not promoted: {reason}" for reason in reasons]
+    return [], [] if begun else [f"{release.pk} is promoted when the rollout that runs now is over."]
 
 
 def _store(source: BinaryIO, path: Path) -> int:

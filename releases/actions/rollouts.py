@@ -1,4 +1,4 @@
-"""Promote, roll back, abort."""
+"""Promote and roll back."""
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -9,20 +9,25 @@ from releases.models import App, Release, Rollout
 from releases.policy import Actor
 
 
-def promote(release: Release, *, by: Actor, note: str = "") -> Rollout:
-    """Start a rollout of `release`. Raises NotAllowed with all reasons; of two in the same instant one gets it."""
+def promote(release: Release, *, by: Actor, note: str = "", replace: bool = False) -> Rollout:
+    """Start a rollout of `release`. Raises NotAllowed with all reasons; of two in the same instant one gets it.
+
+    `replace`: one that runs is ended by this one, which goes on from what that has changed; not in `rolling_back`.
+    """
     with transaction.atomic():
         app = App.objects.select_for_update().get(pk=release.app_id)
-        policy.require("promote", by=by, app=app, release=release)
-        return _start(app, release, by=by, kind=Rollout.PROMOTE, note=note)
+        running = unfinished(app) if replace else None
+        policy.require("promote", by=by, app=app, release=release, replace=replace)
+        return _start(app, release, by=by, kind=Rollout.PROMOTE, note=note, replacing=running)
 
 
-def rollback(release: Release, *, by: Actor, note: str = "") -> Rollout:
+def rollback(release: Release, *, by: Actor, note: str = "", replace: bool = False) -> Rollout:
     """Copy an older release and promote the copy; `rollout.release` is the copy. What is staged is discarded."""
     with transaction.atomic():
         app = App.objects.select_for_update().get(pk=release.app_id)
-        policy.require("rollback", by=by, app=app, release=release)
-        if app.active_release_id == release.pk:
+        running = unfinished(app) if replace else None
+        policy.require("rollback", by=by, app=app, release=release, replace=replace)
+        if app.active_release_id == release.pk and running is None:
             raise NotAllowed(f"{release.pk} is the active release already.")
         copy = Release.objects.create(
             app=app,
@@ -34,39 +39,38 @@ def rollback(release: Release, *, by: Actor, note: str = "") -> Rollout:
             rolled_back_to=release,
             **by.columns(),
         )
-        policy.require("promote", by=by, app=app, release=copy)
+        policy.require("promote", by=by, app=app, release=copy, replace=replace)
         if app.staged:
             App.objects.filter(pk=app.pk).update(staged={})
-        return _start(app, copy, by=by, kind=Rollout.ROLLBACK, note=note, discarded=sorted(app.staged))
+        return _start(
+            app, copy, by=by, kind=Rollout.ROLLBACK, note=note, replacing=running, discarded=sorted(app.staged)
+        )
 
 
-def abort(rollout: Rollout, *, by: Actor) -> None:
-    """Stop it: nothing has changed yet → cancelled; else the previous release comes back. Raises NotAllowed."""
-    policy.require("abort", by=by)
-    with transaction.atomic():
-        rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
-        if rollout.is_finished:
-            raise NotAllowed(f"Rollout {rollout.number} is over already: {rollout.status.replace('_', ' ')}.")
-        if rollout.status == "rolling_back":
-            raise NotAllowed(f"Rollout {rollout.number} is being rolled back already.")
-        if rollout.status == "queued":
-            reason = f"Aborted by {by.label} before anything was changed."
-            rollout.renew()  # takes the pen from a worker that may have begun to prepare
-            logs.append(rollout, [logs.Line("system/deployer", reason)])
-            rollout.transition("cancelled", reason=reason)
-        else:
-            rollout.write(abort_requested_at=timezone.now(), abort_by=by.label)
-        audit.record("abort", by=by, app=rollout.app, subject=str(rollout.number))
-        logs.pages_changed(rollout.app_id)
+def unfinished(app: App) -> Rollout | None:
+    """The rollout that runs, locked: its worker can't move it until our transaction ends."""
+    running = Rollout.objects.filter(app=app, status__in=Rollout.unfinished_statuses())
+    return running.select_for_update(of=("self",)).select_related("app").defer(*Rollout.LARGE).first()
 
 
 def _start(
-    app: App, release: Release, *, by: Actor, kind: str, note: str, discarded: list[str] | None = None
+    app: App,
+    release: Release,
+    *,
+    by: Actor,
+    kind: str,
+    note: str,
+    replacing: Rollout | None = None,
+    discarded: list[str] | None = None,
 ) -> Rollout:
     if len(note) > 500 or "\x00" in note:
         raise Invalid("A note has at most 500 characters, and no NUL.")
     number = app.rollouts_made + 1
     App.objects.filter(pk=app.pk).update(rollouts_made=number)
+    changed = replacing is not None and (replacing.status in ("rolling", "paused") or replacing.inherits_change)
+    if replacing is not None:
+        partly = " Its release command may have run in part." if replacing.status == "releasing" else ""
+        _supersede(replacing, f"Replaced by rollout {number} ({release.pk}) of {by.label}.{partly}")
     try:
         with transaction.atomic():
             rollout = Rollout.objects.create(
@@ -75,6 +79,8 @@ def _start(
                 kind=kind,
                 release=release,
                 previous=app.active_release,
+                replaces=replacing,
+                progress={"inherits": True} if changed else {},
                 strategy=release.manifest["deployment"]["strategy"],
                 note=note,
                 heartbeat=timezone.now(),
@@ -86,10 +92,20 @@ def _start(
             raise
         reason = policy.rollout_in_progress(app.name, running.number, running.release_id)
         raise policy.refusal([reason]) from error
-    audit.record(kind, by=by, app=app, subject=release.pk, rollout=number, note=note, discarded=discarded or [])
+    replaced = {"replaced": replacing.number} if replacing else {}
+    audit.record(
+        kind, by=by, app=app, subject=release.pk, rollout=number, note=note, discarded=discarded or [], **replaced
+    )
     if discarded:
         words = f"Staged variables are discarded by the rollback: {', '.join(discarded)}."
         logs.append(rollout, [logs.Line("system/deployer", words)])
     queues.enqueue_rollout(rollout)
     logs.pages_changed(app.pk)
     return rollout
+
+
+def _supersede(running: Rollout, reason: str) -> None:
+    """Takes the pen from its worker, whatever that is doing; in the cluster the successor's higher number does."""
+    running.renew()
+    logs.append(running, [logs.Line("system/deployer", reason)])
+    running.transition("superseded", reason=reason)

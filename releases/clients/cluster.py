@@ -4,8 +4,9 @@ The typed models are left aside: they cost memory and validate what a newer clus
 """
 
 import json
+import re
 import threading
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -16,12 +17,16 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config.config_exception import ConfigException
 
 from releases import errors
+from releases.clients.answers import error_of, status_of, unavailable
+from releases.clients.streams import LogLines, Watch
 
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
 # A quiet watch still bookmarks about every minute; longer silence means that the connection is dead.
 WATCH_TIMEOUT = urllib3.Timeout(connect=3, read=75)
 WATCH_SECONDS = 1800
 PAGE = 500
+BUSY_PAUSES = (0.1, 0.3, 1.0)
+FRACTION = re.compile(r"\.\d+")
 LOG_BYTES = 4 * 1024**2
 
 
@@ -40,7 +45,9 @@ RESOURCES = {
     "Deployment": Resource("apis/apps/v1", "deployments"),
     "ReplicaSet": Resource("apis/apps/v1", "replicasets"),
     "Job": Resource("apis/batch/v1", "jobs"),
+    "CronJob": Resource("apis/batch/v1", "cronjobs"),
     "Ingress": Resource("apis/networking.k8s.io/v1", "ingresses"),
+    "HorizontalPodAutoscaler": Resource("apis/autoscaling/v2", "horizontalpodautoscalers"),
 }
 
 Object = dict[str, Any]
@@ -119,28 +126,30 @@ class Cluster:
             if not query["continue"]:
                 return items, page["metadata"]["resourceVersion"]
 
-    def watch(self, kind: str, *, labels: str = "", since: str) -> Iterator[tuple[str, Object]]:
-        """(ADDED | MODIFIED | DELETED | BOOKMARK, object) after the version `since`, until the stream ends.
-
-        Raises Expired when the version is too old: list again.
-        """
+    def watch(self, kind: str, *, labels: str = "", since: str) -> Watch:
+        """Changes after the version `since`, until the stream ends. Raises Expired when that is too old: list again."""
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": since,
             "timeoutSeconds": str(WATCH_SECONDS),
         } | ({"labelSelector": labels} if labels else {})
-        response = self._open("GET", self._path(kind, None), query=query, timeout=WATCH_TIMEOUT)
-        try:
-            for line in _lines(response):
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    raise _error(event["object"].get("code", 500), event["object"], {})
-                yield event["type"], event["object"]
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise self._unavailable(error) from error
-        finally:
-            response.close()
+        return Watch(self._open("GET", self._path(kind, None), query=query, timeout=WATCH_TIMEOUT), self.url)
+
+    def follow_log(
+        self, namespace: str, pod: str, *, container: str, since: str = "", follow: bool = True, seconds: float = 75
+    ) -> LogLines:
+        """(time, line) of a container from its beginning, or from the second of `since`, as the cluster wrote them.
+
+        With `follow` until the container has ended. Times are the cluster's own, of nine digits after the second.
+        Raises Refused while the container has not begun, NotFound; ClusterUnavailable after `seconds` of silence.
+        """
+        query = {"container": container, "timestamps": "true", "follow": str(follow).lower()}
+        if since:
+            query["sinceTime"] = FRACTION.sub("", since)  # the API knows whole seconds
+        timeout = urllib3.Timeout(connect=3, read=seconds)
+        path = self._path("Pod", namespace, pod) + "/log"
+        return LogLines(self._open("GET", path, query=query, timeout=timeout), self.url)
 
     def log(
         self, namespace: str, pod: str, *, container: str, tail: int | None, previous: bool, seconds: float
@@ -154,7 +163,7 @@ class Cluster:
         try:
             return response.data.decode(errors="replace").splitlines()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._unavailable(error) from error
+            raise unavailable(self.url, error) from error
 
     def version(self) -> str:
         """`v1.36.2`."""
@@ -173,11 +182,23 @@ class Cluster:
         return "/".join(parts)
 
     def _json(self, method: str, path: str, *, query: dict | None = None, **options: Any) -> Object:
-        response = self._open(method, path, query=query, **options)
+        response = self._answered(method, path, query=query, **options)
         try:
             return json.loads(response.data)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise self._unavailable(error) from error
+            raise unavailable(self.url, error) from error
+
+    def _answered(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
+        """A single request that the cluster was too busy for is sent again a few times: else a procedure of many
+        requests would never come through. Not a creation: that may have been done."""
+        for pause in () if method == "POST" else BUSY_PAUSES:
+            try:
+                return self._open(method, path, **options)
+            except errors.ClusterUnavailable as error:
+                if not error.answered or (error.retry_after or 0) > pause:
+                    raise
+                time.sleep(pause)
+        return self._open(method, path, **options)
 
     def _open(
         self,
@@ -205,13 +226,10 @@ class Cluster:
                 redirect=False,
             )
             if response.status >= 300:
-                raise _error(response.status, _status(response), response.headers)
+                raise error_of(response.status, status_of(response), response.headers)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._unavailable(error) from error
+            raise unavailable(self.url, error) from error
         return response
-
-    def _unavailable(self, error: Exception) -> errors.ClusterUnavailable:
-        return errors.ClusterUnavailable(f"The cluster at {self.url} does not answer: {_words(error)}")
 
 
 _open_clusters: dict[str, tuple[float, Cluster]] = {}
@@ -230,46 +248,3 @@ def connect(kubeconfig: str | Path) -> Cluster:
         if known is None or known[0] != changed:
             known = _open_clusters[path] = (changed, Cluster(path))
         return known[1]
-
-
-def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    rest = b""
-    for chunk in response.stream(65536, decode_content=True):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from filter(None, whole)
-
-
-def _status(response: urllib3.BaseHTTPResponse) -> Object:
-    """The answer's Status; unknown groups and proxies answer plain text."""
-    data = response.data
-    try:
-        status = json.loads(data)
-    except ValueError:
-        status = None
-    return status if isinstance(status, dict) else {"message": data.decode(errors="replace")[:500]}
-
-
-def _error(code: int, status: Object, headers: Any) -> errors.ClusterError:
-    message = str(status.get("message") or f"the cluster answered {code}")
-    causes = (status.get("details") or {}).get("causes") or []
-    if code == 404:
-        return errors.NotFound(message)
-    if code == 409 and any(cause.get("reason") == "FieldManagerConflict" for cause in causes):
-        return errors.FieldConflict(message)
-    if code == 409:
-        return errors.Conflict(message)
-    if code == 410:
-        return errors.Expired(message)
-    # A server-side apply with an unknown field or a wrong type answers 500: asking again is no use. A token that is
-    # refused may be one that is being renewed.
-    hopeless = code == 500 and "typed patch object" in message
-    if code in (401, 429) or (code >= 500 and not hopeless):
-        after = headers.get("Retry-After", "")
-        return errors.ClusterUnavailable(message, retry_after=float(after) if after.isdigit() else None)
-    return errors.Refused(message)
-
-
-def _words(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    text = str(reason).rpartition(": ")[2] if isinstance(error, urllib3.exceptions.NewConnectionError) else str(reason)
-    return text[:300] or type(error).__name__

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from releases.clients.cluster import Cluster, Object
+from releases.clients.streams import Watch
 from releases.errors import ClusterError, ClusterUnavailable, Expired
 
 logger = logging.getLogger(__name__)
 DELETED_KEPT = 5000
 SETTLED_SECONDS = 10.0
 BACK_OFF_SECONDS = (0.05, 0.2, 0.5, 1, 2, 5)
+BACK_OFF_EXPIRED = 2  # of them: a cluster that can't keep versions is listed no more often than twice a second
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Mirror:
         self.followers: dict[str, set[threading.Event]] = defaultdict(set)
         self.problems: dict[str, ClusterError] = {}
         self.deleted: dict[str, dict[tuple[str, str], int]] = {kind: {} for kind in FIELDS}
+        self.streams: dict[str, Watch] = {}
         self.retired = False
         self.stopped = threading.Event()
 
@@ -62,8 +65,7 @@ class Mirror:
         """Stop as soon as nobody follows any more."""
         with self.lock:
             self.retired = True
-            if not self.followers:
-                self.stopped.set()
+            self._end_if_idle()
 
     @contextmanager
     def following(self, namespace: str) -> Iterator[threading.Event]:
@@ -84,8 +86,7 @@ class Mirror:
                 self.followers[namespace].discard(woken)
                 if not self.followers[namespace]:
                     del self.followers[namespace]
-                if self.retired and not self.followers:
-                    self.stopped.set()
+                self._end_if_idle()
 
     def view(self, namespace: str) -> View:
         """Raises ClusterUnavailable while a kind has never been listed, or its watch can't be had again."""
@@ -121,16 +122,18 @@ class Mirror:
                 self.objects[kind].update({key: listed[key] for key in news})
                 if news or gone:
                     self._wake({namespace})
+                    self._reopen(kind)
 
     # --- One kind, for ever -----------------------------------------------------------------------------------------
 
     def _run(self, kind: str) -> None:
         failures = 0
         while not self.stopped.is_set():
-            began = time.monotonic()
+            began, longest = time.monotonic(), len(BACK_OFF_SECONDS) - 1
             try:
                 self._follow(kind, self._list(kind))
             except Expired:
+                longest = BACK_OFF_EXPIRED  # nothing is wrong, and meanwhile nothing is seen
                 logger.debug("the watch of %s begins anew", kind)
             except ClusterError as error:
                 self._problem(kind, error)
@@ -138,7 +141,7 @@ class Mirror:
                 logger.exception("watching %s failed", kind)
             # A watch that is refused at once must not list the whole cluster over and over.
             failures = 0 if time.monotonic() - began > SETTLED_SECONDS else failures + 1
-            self.stopped.wait(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
+            self.stopped.wait(BACK_OFF_SECONDS[min(failures, longest)])
 
     def _list(self, kind: str) -> str:
         items, version = self.cluster.list_all(kind, labels=self._labels(kind))
@@ -155,14 +158,39 @@ class Mirror:
 
     def _follow(self, kind: str, since: str) -> None:
         """Watch after watch from where the last one ended; a stream that ends is opened again."""
+        barren = 0
         while not self.stopped.is_set():
-            for change, obj in self.cluster.watch(kind, labels=self._labels(kind), since=since):
-                if self.stopped.is_set():
-                    return
-                since = obj["metadata"]["resourceVersion"]
-                if change != "BOOKMARK" and self._is_ours(kind, obj):
-                    self._store(kind, change, obj)
-            self.stopped.wait(BACK_OFF_SECONDS[0])  # a stream may be refused by ending at once
+            stream, before = self._stream(kind, since), since
+            try:
+                for change, obj in stream:
+                    since = obj["metadata"]["resourceVersion"]
+                    if change != "BOOKMARK" and self._is_ours(kind, obj):
+                        self._store(kind, change, obj)
+            except ClusterUnavailable as error:  # it broke: the cluster is away only if no other can be had
+                logger.debug("the watch of %s broke: %s", kind, error.message)
+            barren = barren + 1 if since == before else 0
+            self.stopped.wait(BACK_OFF_SECONDS[min(barren, BACK_OFF_EXPIRED)])  # it may be refused by ending at once
+
+    def _stream(self, kind: str, since: str) -> Watch:
+        """An open watch, which ends with this mirror."""
+        stream = self.cluster.watch(kind, labels=self._labels(kind), since=since)
+        with self.lock:
+            self.streams[kind] = stream
+            if self.stopped.is_set():
+                stream.close()
+        return stream
+
+    def _end_if_idle(self) -> None:
+        """The lock is held. A quiet watch would else be noticed at its next bookmark only."""
+        if self.retired and not self.followers:
+            self.stopped.set()
+            for stream in self.streams.values():
+                stream.close()
+
+    def _reopen(self, kind: str) -> None:
+        """The lock is held. A watch that missed something is dead, though its connection is open."""
+        if kind in self.streams:
+            self.streams[kind].close()
 
     def _store(self, kind: str, change: str, obj: Object) -> None:
         with self.lock:

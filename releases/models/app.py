@@ -7,6 +7,7 @@ from django.db import models
 
 from releases.models.encrypted import EncryptedJSONField
 from releases.models.lifecycle import ROLLOUT_UNFINISHED, Authored
+from releases.models.person import Person
 
 if TYPE_CHECKING:
     from releases.models.rollout import Rollout
@@ -24,6 +25,12 @@ class App(Authored):
     staged = EncryptedJSONField(default=dict, help_text="variable → value, or null to unset: for the next build")
     deleting_at = models.DateTimeField(null=True, help_text="since when everything of it is being taken away")
     rollouts_made = models.PositiveIntegerField(default=0)
+    next_release = models.ForeignKey(
+        "Release", null=True, on_delete=models.SET_NULL, related_name="+", help_text="promoted when what runs now ends"
+    )
+    next_by = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="+")
+    next_by_label = models.CharField(max_length=200, blank=True)
+    next_note = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering = ["name"]

@@ -18,6 +18,7 @@ class Build(Lifecycle):
     dirty = models.BooleanField(default=False, help_text="the source had changes that are in no commit")
     description = models.CharField(max_length=300, blank=True)
     promote = models.BooleanField(default=False, help_text="promote its release as soon as there is one")
+    replace = models.BooleanField(default=False, help_text="its promotion replaces a rollout that runs then")
     note = models.CharField(max_length=500, blank=True)
     refusals = models.JSONField(default=list, help_text="why its release was not promoted: reasons in words")
     restarts = models.PositiveSmallIntegerField(default=0, help_text="how often it began again after a worker's death")

@@ -14,6 +14,7 @@ APP_STATUS = {"queued": "Pending", "releasing": "Pending", "rolling": "Updating"
 class Rollout(Lifecycle):
     MOVES = ROLLOUT_MOVES
     PROMOTE, ROLLBACK = "promote", "rollback"
+    LARGE = ("objects_applied", "templates_before")  # and encrypted: read by who carries it, nobody else
 
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="rollouts")
     number = models.PositiveIntegerField()
@@ -21,6 +22,9 @@ class Rollout(Lifecycle):
     release = models.ForeignKey(Release, on_delete=models.RESTRICT, related_name="rollouts")
     previous = models.ForeignKey(
         Release, null=True, on_delete=models.RESTRICT, related_name="+", help_text="active when this began"
+    )
+    replaces = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="+", help_text="the unfinished one that it ended"
     )
     strategy = models.CharField(max_length=20, default="rolling")
     note = models.CharField(max_length=500, blank=True, help_text="why, in the words of who promoted")
@@ -31,6 +35,7 @@ class Rollout(Lifecycle):
     abort_by = models.CharField(max_length=200, blank=True)
     objects_applied = EncryptedJSONField(null=True, help_text="the rendered objects: a restore applies these")
     baseline = models.JSONField(null=True, help_text="what ran before the first write")
+    templates_before = EncryptedJSONField(default=dict, help_text="service → its template before the first write")
     progress = models.JSONField(default=dict, help_text="how far it is, for whoever takes over")
     squares = models.JSONField(default=list, help_text="the processes as last seen, for pages")
 
@@ -52,6 +57,11 @@ class Rollout(Lifecycle):
     @property
     def owner(self) -> str:
         return f"rollout-{self.pk}"
+
+    @property
+    def inherits_change(self) -> bool:
+        """Whether it replaced one that had changed what runs: then it can't end as if nothing had happened."""
+        return bool(self.progress.get("inherits"))
 
     @property
     def app_status(self) -> str:

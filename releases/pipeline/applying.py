@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from releases.clients.cluster import Cluster
-from releases.errors import ClusterError, Conflict, FieldConflict, RolloutFailed, Stale
+from releases.errors import ClusterError, Conflict, FieldConflict, Refused, RolloutFailed, Stale
 from releases.pipeline import manifests
+from releases.pipeline.ownership import Own
 
 Object = dict[str, Any]
 MANAGER, SCALE_MANAGER = "deployer", "deployer-scale"
@@ -42,6 +43,18 @@ class Writer:
             except Conflict:
                 continue  # somebody wrote between our reading and our writing: read again
         raise RolloutFailed(f"{_words(obj)} keeps changing under our hands.")
+
+    def unstamped(self, objects: list[Object]) -> list[str]:
+        """Which of `objects` are gone, or carry a stamp that is not ours: what a worker that was taken over from made
+        over ours in its last moment, since a creation can't be conditional. In words. Raises Stale."""
+        found = []
+        for obj in objects:
+            live = self.cluster.find(obj["kind"], self.namespace, obj["metadata"]["name"])
+            if live is None or not self.own.is_ours(live) or stamp_of(live) != self.stamp:
+                if live is not None:
+                    self._refuse_newer(live)
+                found.append(_words(obj))
+        return found
 
     def would_change(self, obj: Object) -> bool:
         """Whether a forced apply of `obj` would change anything but our stamp."""
@@ -78,9 +91,9 @@ class Writer:
             return False
 
     def surplus(self, wanted: list[Object], *, kept_secrets: set[str]) -> list[Object]:
-        """What carries our labels and is not wanted, and the releases' Secrets that nothing may need any more.
+        """What carries our labels and is not wanted, and the Secrets of releases that nothing may need any more.
 
-        Raises Stale when somebody newer has written any of it.
+        `kept_secrets`: by name. Raises Stale when somebody newer has written any of it.
         """
         names = {(obj["kind"], obj["metadata"]["name"]) for obj in wanted}
         found = []
@@ -89,11 +102,15 @@ class Writer:
             for item in items:
                 name = item["metadata"]["name"]
                 kept = (kind, name) in names or (kind == "Secret" and name in kept_secrets)
-                if not kept and self._is_ours(item):
+                if not kept and self.own.is_ours(item):
                     live = {**item, "kind": kind}
                     self._refuse_newer(live)
                     found.append(live)
         return found
+
+    @property
+    def own(self) -> Own:
+        return Own(self.installation)
 
     # --- How --------------------------------------------------------------------------------------------------------
 
@@ -103,18 +120,23 @@ class Writer:
         if obj["kind"] != "Deployment":
             return self.cluster.apply(body, manager=MANAGER)
         body["spec"]["replicas"] = 1 if count is None else count
-        self.cluster.apply(body, manager=MANAGER)
-        return self._own_scale(body["metadata"]["name"], body["spec"]["replicas"])
+        return self._own_scale(self.cluster.apply(body, manager=MANAGER))
 
     def _change(self, obj: Object, live: Object, *, force: bool) -> Object:
         self._refuse_stranger(live)
         self._refuse_newer(live)
+        if "deletionTimestamp" in live["metadata"]:  # what is written now would go with it
+            raise Refused(f"{_words(live)} is being deleted by somebody.")
         if obj["kind"] == "Deployment" and not _scale_is_shared(live):
-            live = self._own_scale(live["metadata"]["name"], live["spec"].get("replicas", 1))
+            live = self._own_scale(live)
         return self.cluster.apply(self._stamped(obj, live), manager=MANAGER, force=force)
 
-    def _own_scale(self, name: str, count: int) -> Object:
-        return self.cluster.apply(manifests.replicas(name, self.namespace, count), manager=SCALE_MANAGER, force=True)
+    def _own_scale(self, live: Object) -> Object:
+        """Of exactly the Deployment that was read: somebody may scale it in this moment. Raises Conflict."""
+        metadata = live["metadata"]
+        share = manifests.replicas(metadata["name"], self.namespace, live["spec"].get("replicas", 1))
+        share["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+        return self.cluster.apply(share, manager=SCALE_MANAGER, force=True)
 
     def _stamped(self, obj: Object, live: Object | None = None) -> Object:
         body = copy.deepcopy(obj)
@@ -123,22 +145,16 @@ class Writer:
             body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         return body
 
-    def _is_ours(self, live: Object) -> bool:
-        metadata = live["metadata"]
-        ours = (metadata.get("labels") or {}).get(manifests.MANAGED_BY) == manifests.MANAGER
-        installation = (metadata.get("annotations") or {}).get(manifests.INSTALLATION)
-        return ours and installation == self.installation
-
     def _refuse_stranger(self, live: Object) -> None:
-        if not self._is_ours(live):
+        if not self.own.is_ours(live):
             raise RolloutFailed(
                 f"{_words(live)} in {self.namespace} was not made by this Deployer. Rename the service, or remove it."
             )
 
     def _refuse_newer(self, live: Object) -> None:
-        stamp = (live["metadata"].get("annotations") or {}).get(manifests.EPOCH, "0.0")
-        if _numbers(stamp) > self.stamp:
-            raise Stale(f"{_words(live)} carries the newer stamp {stamp}.")
+        stamp = stamp_of(live)
+        if stamp > self.stamp:
+            raise Stale(f"{_words(live)} carries the newer stamp {'.'.join(map(str, stamp))}.")
 
 
 def ensure_namespace(cluster: Cluster, wanted: Object) -> str:
@@ -165,19 +181,24 @@ def ensure_namespace(cluster: Cluster, wanted: Object) -> str:
 
 def prune(writer: Writer, wanted: list[Object], *, kept_secrets: set[str]) -> list[str]:
     """Delete what the release does not have. Gives warnings: a failed prune is tried again after the next rollout."""
-    warnings = []
     try:
-        for live in writer.surplus(wanted, kept_secrets=kept_secrets):
-            if not writer.delete(live):
-                warnings.append(f"{_words(live)} changed meanwhile and is left for the next time.")
+        unwanted = writer.surplus(wanted, kept_secrets=kept_secrets)
     except ClusterError as error:
-        warnings.append(f"What the release no longer has could not all be removed: {error.message}")
-    return warnings
+        return [f"What the release no longer has could not be removed: {error.message}"]
+    return [warning for live in unwanted if (warning := _removed(writer, live))]
 
 
-def _numbers(stamp: str) -> tuple[int, ...]:
-    """`<rollout number>.<epoch>`; a stamp that is none is older than all."""
-    parts = stamp.split(".")
+def _removed(writer: Writer, live: Object) -> str:
+    """ "" when it is gone; else why not."""
+    try:
+        return "" if writer.delete(live) else f"{_words(live)} changed meanwhile and is left for the next time."
+    except ClusterError as error:
+        return f"{_words(live)}, which the release no longer has, could not be removed: {error.message}"
+
+
+def stamp_of(live: Object) -> tuple[int, ...]:
+    """`<rollout number>.<epoch>` of who wrote it last; a stamp that is none is older than all."""
+    parts = (live["metadata"].get("annotations") or {}).get(manifests.EPOCH, "0.0").split(".")
     return tuple(map(int, parts)) if all(part.isascii() and part.isdigit() for part in parts) else (0, 0)
 
 

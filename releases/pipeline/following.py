@@ -1,5 +1,6 @@
-"""Turn what the cluster reports into log lines, the state of each service, and squares."""
+"""Turn what the cluster reports, and what is remembered of it, into the state of each service."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,85 +8,70 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from releases.clients.mirror import View
-from releases.logs import Line
 from releases.models import Rollout
-from releases.pipeline import health, manifests, processes
-from releases.pipeline.health import Rules, ServiceState
+from releases.pipeline import event_log, health, manifests, processes, service_state
+from releases.pipeline.event_log import EventLog, event_counts
+from releases.pipeline.service_state import Rules, ServiceState
+from releases.pipeline.squares import squares
+
+__all__ = [
+    "EventLog",
+    "applied",
+    "baseline",
+    "later",
+    "log_of_events",
+    "postponed",
+    "progressed",
+    "rules",
+    "service_states",
+    "squares",
+    "time",
+]
 
 Object = dict[str, Any]
-UNKNOWN_FOR = timedelta(seconds=1)
 
 
-class EventLog:
-    """Which events have been told. A worker that takes over starts anew: the log drops what it has by source key."""
-
-    def __init__(self, baseline: dict[str, int]) -> None:
-        self.told = dict(baseline)
-        self.ours: set[str] = set()
-        self.unknown: dict[str, datetime] = {}
-
-    def lines(self, view: View, now: datetime) -> list[Line]:
-        """A line for each new event about an object of ours; of repeats the first and each doubling."""
-        for obj in view.deployments + view.replica_sets + view.pods + view.jobs:
-            self.ours.add(obj["metadata"]["uid"])
-        fresh = [event for event in view.events if self._is_news(event, now)]
-        fresh.sort(key=_when)
-        for event in fresh:
-            self.told[event["metadata"]["uid"]] = count(event)
-        return [_line(event) for event in fresh]
-
-    def _is_news(self, event: Object, now: datetime) -> bool:
-        uid = event["metadata"]["uid"]
-        told = self.told.get(uid, 0)
-        if told and count(event) < 2 * told:
-            return False
-        if event["involvedObject"].get("uid") in self.ours:
-            return True
-        # Its object may reach us a moment later; a stranger's never does.
-        since = self.unknown.setdefault(uid, now)
-        if now - since > UNKNOWN_FOR:
-            self.told[uid] = count(event)
-        return False
+def log_of_events(rollout: Rollout) -> EventLog:
+    """Knows what was told, and which processes were ours, before our first write: they may be gone by now."""
+    known = rollout.baseline or {}
+    uids = (uid for service in known.get("services", {}).values() for uid in service.get("exits", {}))
+    return EventLog(known.get("events", {}), uids)
 
 
-def count(event: Object) -> int:
-    """The scheduler's events carry none."""
-    return event.get("count") or (event.get("series") or {}).get("count") or 1
-
-
-def event_counts(events: list[Object]) -> dict[str, int]:
-    return {event["metadata"]["uid"]: count(event) for event in events}
+# --- What is judged -------------------------------------------------------------------------------------------------
 
 
 def service_states(rollout: Rollout, view: View, *, first: bool) -> list[ServiceState]:
     """The services of the release that is rolled out; progress and baseline give what the cluster does not remember."""
-    baseline = (rollout.baseline or {}).get("services", {})
-    progress = rollout.progress
-    first_seen = {key: time(text) for key, text in progress.get("first_seen", {}).items()}
-    told = (rollout.baseline or {}).get("events", {})
-    kills = frozenset(
-        event["involvedObject"].get("uid", "")
-        for event in view.events
-        if event.get("reason") == "Killing"
-        and "failed liveness probe" in (event.get("message") or "")
-        and count(event) > told.get(event["metadata"]["uid"], 0)
-    )
+    known = rollout.baseline or {}
+    said = event_log.last_warnings(view.events)
+    ending = any(map(processes.is_ending, view.pods))
+    first_seen = {key: time(text) for key, text in rollout.progress.get("first_seen", {}).items()}
     states = []
     for name in rollout.release.manifest["services"]:
-        known = progress["services"][name]
+        progress, ours = rollout.progress["services"][name], _ours(rollout, name)
+        before = known.get("services", {}).get(name, {}).get("exits", {})
+        unstarted = progress.get("unstarted", {})
+        deployment = _deployment(view, name, progress)
         states.append(
             ServiceState(
                 name=name,
                 rules=rules(rollout.release.manifest, name, first=first),
-                generation=known["generation"],
-                desired=known["desired"],
-                risen_at=time(known["risen_at"]),
-                deployment=next((obj for obj in view.deployments if obj["metadata"]["name"] == name), None),
+                generation=progress["generation"],
+                desired=progress["desired"],
+                risen_at=time(progress["risen_at"]),
+                deployment=deployment,
                 replica_sets=_of_service(view.replica_sets, name),
                 pods=_of_service(view.pods, name),
-                exits_before=baseline.get(name, {}).get("exits", {}),
+                template=progress.get("template", ""),
+                seen="seen" in progress and progress["seen"] == progress.get("uid", progress["seen"]),
+                ours=ours,
+                exits_before={uid: before.get(uid, 0) + unstarted.get(uid, 0) for uid in {**before, **unstarted}},
                 first_seen=first_seen,
-                liveness_kills=kills,
+                kills=event_log.liveness_kills(view.events, known.get("events", {}), ours=ours),
+                kills_before=progress.get("kills", {}),
+                ending=ending,
+                said=said,
             )
         )
     return states
@@ -102,87 +88,133 @@ def rules(manifest: Object, name: str, *, first: bool) -> Rules:
     )
 
 
-def progressed(progress: Object, states: list[ServiceState], now: datetime) -> Object:
-    """What to remember after this look: the highest number of available processes, since when, and first sightings."""
-    services = {}
-    seen: dict[str, str] = {}
-    known_seen = progress.get("first_seen", {})
-    for state in states:
-        known = progress["services"][state.name]
-        available = health.available_new(state)
-        risen = available > known["highest"]
-        services[state.name] = {
-            **known,
-            "highest": max(available, known["highest"]),
-            "risen_at": now.isoformat() if risen else known["risen_at"],
-            "ready": sum(processes.is_ready(pod) for pod in health.new_processes(state)),
-        }
-        keys = [health.ailment_key(pod, ailment) for pod, ailment in health.ailing(state)]
-        if health.refusal(state):
-            keys.append("refused")
-        seen |= {key: known_seen.get(key, now.isoformat()) for key in keys}
-    # What was once seen stays: an ailment may come and go (ErrImagePull, ImagePullBackOff, ErrImagePull).
-    return {**progress, "services": services, "first_seen": {**known_seen, **seen}}
+def _deployment(view: View, name: str, progress: Object) -> Object | None:
+    """The one that we wrote: one of the same name that somebody made in its place is not it."""
+    found = next((obj for obj in view.deployments if obj["metadata"]["name"] == name), None)
+    wanted = progress.get("uid") or progress.get("seen")
+    return None if found and wanted and found["metadata"]["uid"] != wanted else found
 
 
-def baseline(view_of_services: dict[str, tuple[Object | None, list[Object]]], events: list[Object]) -> Object:
-    """What runs before our first write: service → its Deployment and pods; and the events told before."""
-    services = {}
-    for name, (deployment, pods) in view_of_services.items():
-        status = (deployment or {}).get("status", {})
-        services[name] = {
-            "desired": deployment["spec"].get("replicas", 1) if deployment else 0,
-            "available": status.get("availableReplicas", 0),
-            "exits": {processes.uid(pod): processes.exits(pod) for pod in pods},
-        }
-    return {"services": services, "events": event_counts(events)}
-
-
-def squares(rollout: Rollout, view: View) -> list[Object]:
-    """One per process, for pages: the old ones grey, the new ones as they fare."""
-    wanted = rollout.previous_id if rollout.status == "rolling_back" else rollout.release_id
-    before = {
-        uid: exits
-        for service in (rollout.baseline or {}).get("services", {}).values()
-        for uid, exits in service["exits"].items()
-    }
-    found = []
-    for pod in view.pods:
-        if not processes.service(pod):
-            continue
-        state = processes.state(pod, exits_before=before.get(processes.uid(pod), 0))
-        old = processes.release(pod) != wanted
-        ailment = processes.ailment(pod)
-        found.append(
-            {
-                "service": processes.service(pod),
-                "name": processes.name(pod),
-                "state": "old" if old and state in ("ready", "starting") else state,
-                "release": processes.release(pod),
-                "note": ailment.reason if ailment else "",
-            }
-        )
-    return sorted(found, key=lambda square: (square["service"], square["state"] == "old", square["name"]))
+def _ours(rollout: Rollout, name: str) -> frozenset[str]:
+    """The containers that we wrote, as applied."""
+    for obj in rollout.objects_applied or []:
+        if obj["kind"] == "Deployment" and obj["metadata"]["name"] == name:
+            spec = obj["spec"]["template"]["spec"]
+            return frozenset(item["name"] for item in spec.get("initContainers", []) + spec["containers"])
+    return processes.OURS
 
 
 def _of_service(objects: list[Object], name: str) -> list[Object]:
     return [obj for obj in objects if processes.service(obj) == name]
 
 
-def _line(event: Object) -> Line:
-    message = " ".join((event.get("message") or event.get("reason") or "").split())
-    key = f"{event['metadata']['uid']} {count(event)}"
-    return Line(f"system/k8s/{event['involvedObject'].get('name', '?')}", message, source_key=key)
+# --- What is remembered ---------------------------------------------------------------------------------------------
 
 
-def _when(event: Object) -> tuple[str, int]:
-    """By the cluster's own clock, to the second; then by version, where those are numbers."""
-    metadata = event["metadata"]
-    time = event.get("lastTimestamp") or (event.get("eventTime") or "")[:19] + "Z"
-    if len(time) < 20:
-        time = metadata.get("creationTimestamp") or ""
-    version = metadata.get("resourceVersion", "")
-    return time, int(version) if version.isdigit() else 0
+def applied(known: Object, answer: Object) -> Object:
+    """What to remember of one service after a write of its Deployment, besides what was `known`."""
+    return {
+        **known,
+        "generation": answer["metadata"]["generation"],
+        "desired": service_state.replicas(answer),
+        "uid": answer["metadata"]["uid"],
+        "template": service_state.template_digest(answer),
+    }
+
+
+def progressed(progress: Object, states: list[ServiceState], now: datetime) -> Object:
+    """What to remember after this look: rises, first sightings, kills, and exits of programs that never began."""
+    known_seen = progress.get("first_seen", {})
+    verifying = "verify_until" in progress
+    services = dict(progress["services"])
+    seen: dict[str, str] = {}
+    for state in states:
+        known = services[state.name]
+        services[state.name] = _looked(known, state, now, verifying=verifying)
+        seen |= _sightings(known_seen, known, state, now)
+    return {**progress, "services": services, "first_seen": seen}
+
+
+def postponed(progress: Object, seconds: float) -> Object:
+    """Every clock of ours moved on by the time that the cluster was away: nothing can heal while nobody looks."""
+    services = {
+        name: {**known, "risen_at": later(known["risen_at"], seconds)} for name, known in progress["services"].items()
+    }
+    first_seen = {key: later(text, seconds) for key, text in progress.get("first_seen", {}).items()}
+    moved = {**progress, "services": services, "first_seen": first_seen}
+    if "verify_until" in progress:
+        moved["verify_until"] = later(progress["verify_until"], seconds)
+    return moved
+
+
+def _looked(known: Object, state: ServiceState, now: datetime, *, verifying: bool) -> Object:
+    available, new = service_state.available_new(state), service_state.new_processes(state)
+    here = {processes.uid(pod) for pod in state.pods}
+    ends = {processes.uid(pod): processes.exits(pod, ours=state.ours) for pod in new}
+    looked = {
+        **known,
+        "highest": max(available, known["highest"]),
+        "risen_at": now.isoformat() if available > known["highest"] else known["risen_at"],
+        "ready": sum(map(processes.is_ready, new)),
+        "made": len(new),
+        "ends": _of(here, known.get("ends", {})) | ends,
+        "unstarted": _of(here, known.get("unstarted", {})) | _unstarted(known, state, new),
+    }
+    if not verifying:
+        looked["kills"] = _of(here, state.kills)
+    if state.deployment is not None and (state.deployment["metadata"].get("generation") or 0) >= state.generation > 0:
+        looked["seen"] = state.deployment["metadata"]["uid"]
+    return looked
+
+
+def _of(uids: set[str], counts: Mapping[str, int]) -> dict[str, int]:
+    return {uid: number for uid, number in counts.items() if uid in uids}
+
+
+def _unstarted(known: Object, state: ServiceState, new: list[Object]) -> dict[str, int]:
+    """Pod uid → how many of its exits were none: its program never began. The cluster counts them all alike."""
+    counts = {}
+    for pod in new:
+        uid = processes.uid(pod)
+        before = known.get("ends", {}).get(uid, state.exits_before.get(uid, 0))
+        more = processes.exits(pod, ours=state.ours) - before
+        if more > 0 and processes.last_exit(pod, ours=state.ours).get("reason") in processes.NOT_ENDED:
+            counts[uid] = known.get("unstarted", {}).get(uid, 0) + more
+    return counts
+
+
+def _sightings(known_seen: Object, known: Object, state: ServiceState, now: datetime) -> dict[str, str]:
+    """Since when what ails is seen. An ailment may hide for a moment (ErrImagePull, ImagePullBackOff, ErrImagePull);
+    it is over when the container runs, and a refusal when a new process was made.
+    """
+    ailing = service_state.ailing(state)
+    stuck = {processes.uid(pod) for pod in state.pods if not processes.runs(pod, ours=state.ours)}
+    stuck |= {processes.uid(pod) for pod, _ in ailing}
+    seen = {key: text for key, text in known_seen.items() if key.split("/")[0] in stuck}
+    for pod, ailment in ailing:
+        seen.setdefault(service_state.ailment_key(pod, ailment), now.isoformat())
+    if service_state.refusal(state):
+        key = service_state.refusal_key(state.name)
+        more = len(service_state.new_processes(state)) > known.get("made", 0)
+        seen[key] = now.isoformat() if more else known_seen.get(key, now.isoformat())
+    return seen
+
+
+def baseline(
+    view_of_services: dict[str, tuple[Object | None, list[Object]]],
+    events: list[Object],
+    *,
+    ours: Collection[str] = processes.OURS,
+) -> Object:
+    """What runs before our first write: service → its Deployment and pods; and the events told before."""
+    services = {}
+    for name, (deployment, pods) in view_of_services.items():
+        services[name] = {
+            "desired": service_state.replicas(deployment) if deployment else 0,
+            "available": processes.status(deployment or {}).get("availableReplicas") or 0,
+            "exits": {processes.uid(pod): processes.exits(pod, ours=ours) for pod in pods},
+        }
+    return {"services": services, "events": event_counts(events)}
 
 
 def time(text: str) -> datetime:

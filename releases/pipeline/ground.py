@@ -1,5 +1,6 @@
 """What every step of a rollout stands on: the rollout, the cluster, the pen, the log, and who may stop it."""
 
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from django.utils.dateparse import parse_datetime
 
 from releases import logs
 from releases.clients.cluster import Cluster, connect
-from releases.clients.mirror import Mirror
+from releases.clients.mirror import Mirror, View
 from releases.errors import ClusterUnavailable, RolloutFailed, Stale
 from releases.models import Rollout
 from releases.pipeline.applying import Object, Writer
+from releases.pipeline.ownership import Own
 
+logger = logging.getLogger(__name__)
 OURS = "system/deployer"
 ATOM = "system/k8s/atom/app"
 TROUBLE_WORTH_A_LINE = 1.0  # seconds that the cluster may be away before the log speaks of it
@@ -45,13 +48,16 @@ class Ground:
     woken: threading.Event
     mask: logs.Mask = field(init=False)
     writer: Writer = field(init=False)
+    own: Own = field(init=False)
     away_since: datetime | None = None
     said_away: bool = False
+    database_lost: float | None = None
     heard_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         rollout = self.rollout
         self.mask = logs.Mask.of(rollout.release, rollout.previous)
+        self.own = Own(settings.DEPLOYER_INSTALLATION)
         self.writer = Writer(
             self.cluster,
             rollout.app.namespace,
@@ -100,6 +106,10 @@ class Ground:
                 rollout.abort_requested_at, rollout.abort_by = fresh
                 raise Aborted
 
+    def view(self) -> View:
+        """What is ours in the namespace, as last reported. Raises ClusterUnavailable."""
+        return self.own.view(self.mirror.view(self.namespace))
+
     def wait(self, seconds: float) -> None:
         """Until something happens in the cluster, or `seconds` have passed. Holds no database connection meanwhile.
 
@@ -122,7 +132,8 @@ class Ground:
         self.away_since = self.away_since or now
         if not self.said_away and (now - self.away_since).total_seconds() > TROUBLE_WORTH_A_LINE:
             self.said_away = True
-            self.say(f"Waiting for the cluster: {error.message}")
+            asked = f" It asks for {error.retry_after:.0f} s of patience." if error.retry_after else ""
+            self.say(f"Waiting for the cluster: {error.message}{asked}")
             self.remember(progress={**self.rollout.progress, "away_since": self.away_since.isoformat()})
         if now - self.away_since > AWAY_FOR:
             self.away_since = None
@@ -136,7 +147,7 @@ class Ground:
         """Seconds that it was away; 0 when it was not."""
         if self.away_since is None:
             return 0
-        away = (timezone.now() - self.away_since).total_seconds()
+        away = max(0.0, (timezone.now() - self.away_since).total_seconds())
         if self.said_away:
             self.say(f"The cluster answers again, after {away:.0f} s.")
             kept = {key: value for key, value in self.rollout.progress.items() if key != "away_since"}
@@ -144,9 +155,22 @@ class Ground:
         self.away_since, self.said_away = None, False
         return away
 
+    def database_is_away(self, error: Exception) -> None:
+        """Wait a moment; what we waited for can be told only once it is back."""
+        logger.warning("%s waits for the database: %s", self.rollout, error)
+        if self.database_lost is None:
+            self.database_lost = time.monotonic()
+        connections.close_all()  # a connection that was cut stays so
+        self.stop.wait(1)
+
+    def database_is_back(self) -> None:
+        if self.database_lost is not None:
+            self.say(f"Waited {time.monotonic() - self.database_lost:.0f} s for the database.")
+            self.database_lost = None
+
     def _is_elsewhere_now(self) -> bool:
         try:
-            return connect(settings.DEPLOYER_KUBECONFIG) is not self.cluster
+            return connect(settings.DEPLOYER_KUBECONFIG) is not self.mirror.cluster
         except ClusterUnavailable:
             return False
 

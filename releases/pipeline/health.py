@@ -1,77 +1,45 @@
 """Judge a rollout from what the cluster reports. Pure: nothing is fetched here, and time is passed in.
 
-The rules are the table of doom in ROLLOUT.md; object status decides, events only supply words.
+The rules are the table of doom in ROLLOUT.md; object status decides, events only supply words (but for liveness kills,
+which no status shows). The cluster's clock is never read: seconds count from when we first saw a thing.
 """
 
-import math
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
-from releases.pipeline import processes
+from releases.pipeline import diagnosis, processes
 from releases.pipeline.processes import Ailment
+from releases.pipeline.service_state import (
+    Object,
+    Rules,
+    ServiceState,
+    ailing,
+    ailment_key,
+    available_new,
+    ended,
+    is_complete,
+    is_deleted,
+    is_edited,
+    is_hopeless,
+    is_paused,
+    new_processes,
+    patience,
+    refusal,
+    refusal_key,
+)
 
-Object = dict[str, Any]
+__all__ = ["COMPLETE", "PROGRESSING", "Rules", "ServiceState", "Verdict", "assess", "is_complete", "patience"]
 
-REVISION = "deployment.kubernetes.io/revision"
-PATIENCE_SECONDS = 60  # with errors that may heal by themselves
-QUOTA_SECONDS = 20
 EXITS, EXITS_FIRST_DEPLOY = 2, 3
-
-PULL_FINAL = re.compile(
-    r"not found|denied|authoriz|unauthoriz|forbidden|no match for platform|no matching manifest|manifest unknown"
-    r"|repository does not exist|no basic auth",
-    re.IGNORECASE,
-)
-PULL_MAY_HEAL = re.compile(
-    r"dial tcp|no such host|tls:|x509|connection refused|i/o timeout|timeout|toomanyrequests|\b(429|50[0-9]|EOF)\b",
-    re.IGNORECASE,
-)
-CONFIG_FINAL = re.compile(
-    r'(secret|configmap) "[^"]*" not found|couldn\'t find key|references non-existent', re.IGNORECASE
-)
-START_FINAL = re.compile(
-    r"no such file|not found in \$?PATH|permission denied|exec format|is a directory|not a directory", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Limits for one service: seconds, but `exits`, a number. None: the default of the table."""
-
-    deadline: int
-    exits: int
-    pull: int | None = None
-    start: int | None = None
-
-
-@dataclass(frozen=True)
-class ServiceState:
-    """One service as the cluster reports it, with what we remember of it.
-
-    `generation` and `desired`: from the answer to our write. `first_seen`: "<pod uid>/<family>" or "refused" → when we
-    first saw that ailment. `risen_at`: when the highest number of available new processes last rose. `liveness_kills`:
-    uids of pods of which an event says that their liveness check had them killed (no status says so).
-    """
-
-    name: str
-    rules: Rules
-    generation: int
-    desired: int
-    risen_at: datetime
-    deployment: Object | None = None
-    replica_sets: list[Object] = field(default_factory=list)
-    pods: list[Object] = field(default_factory=list)
-    exits_before: dict[str, int] = field(default_factory=dict)
-    first_seen: dict[str, datetime] = field(default_factory=dict)
-    liveness_kills: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`status`: progressing, complete or failed; if failed, with cause, a sentence, a hint, and the process."""
+    """`status`: progressing, complete or failed; if failed, with cause, a sentence, a hint, and whose fault it is.
+
+    `container`: the one in `process` whose last lines tell more.
+    """
 
     status: str
     cause: str = ""
@@ -79,6 +47,7 @@ class Verdict:
     hint: str = ""
     service: str = ""
     process: str = ""
+    container: str = ""
 
 
 PROGRESSING = Verdict("progressing")
@@ -90,227 +59,137 @@ def assess(services: list[ServiceState], *, now: datetime, verifying: bool = Fal
 
     `verifying`: all were complete before and are watched for a while: a liveness check kills only after completion.
     """
-    for judge in (_liveness, _exits, _ailments, _refusal, _deadline):
+    judges: list[Callable[[ServiceState, datetime], Verdict | None]] = [_liveness] if verifying else []
+    judges += [_exits, _ailments, _refusal, _meddled, _deadline]
+    for judge in judges:
         for service in services:
-            if is_complete(service) and not (verifying and judge in (_liveness, _exits)):
-                continue
             verdict = judge(service, now)
             if verdict:
                 return verdict
     return COMPLETE if services and all(map(is_complete, services)) else PROGRESSING
 
 
-def is_complete(service: ServiceState) -> bool:
-    """The new processes are all there and available; old ones may still be ending."""
-    if service.deployment is None:
-        return False
-    status = service.deployment.get("status", {})
-    desired = min(service.desired, service.deployment["spec"].get("replicas", 1))
-    return (
-        status.get("observedGeneration", 0) >= service.generation
-        and status.get("replicas", 0) == status.get("updatedReplicas", 0)
-        and status.get("readyReplicas", 0) >= desired
-        and status.get("availableReplicas", 0) >= desired
-    )
-
-
-def new_processes(service: ServiceState) -> list[Object]:
-    """The pods of the ReplicaSet with the Deployment's current revision that are not on their way out."""
-    current = current_replica_set(service)
-    if current is None:
-        return []
-    return [pod for pod in service.pods if not processes.is_going(pod) and _owner(pod) == current["metadata"]["uid"]]
-
-
-def current_replica_set(service: ServiceState) -> Object | None:
-    """None while the Deployment's controller has not seen our write: what runs then is still the old."""
-    deployment = service.deployment
-    if deployment is None or deployment.get("status", {}).get("observedGeneration", 0) < service.generation:
-        return None
-    revision = deployment["metadata"].get("annotations", {}).get(REVISION)
-    for replica_set in service.replica_sets:
-        annotations = replica_set["metadata"].get("annotations") or {}
-        if _owner(replica_set) == deployment["metadata"]["uid"] and annotations.get(REVISION) == revision:
-            return replica_set
-    return None
-
-
-def available_new(service: ServiceState) -> int:
-    current = current_replica_set(service)
-    return current.get("status", {}).get("availableReplicas", 0) if current else 0
-
-
-def ailing(service: ServiceState) -> list[tuple[Object, Ailment]]:
-    """The new processes that can't run, with what ails them."""
-    found = [(pod, processes.ailment(pod)) for pod in new_processes(service)]
-    return [(pod, ailment) for pod, ailment in found if ailment]
-
-
-def ailment_key(pod: Object, ailment: Ailment) -> str:
-    return f"{processes.uid(pod)}/{ailment.family}"
-
-
-def refusal(service: ServiceState) -> str:
-    """The words of the quota or admission that refuses new processes; "" when nothing does."""
-    current = current_replica_set(service)
-    for condition in (current or {}).get("status", {}).get("conditions") or []:
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return condition.get("message", "") or condition.get("reason", "")
-    return ""
-
-
-def _owner(obj: Object) -> str:
-    owners = obj["metadata"].get("ownerReferences") or []
-    return next((owner["uid"] for owner in owners if owner.get("controller")), "")
+# --- What its processes do ------------------------------------------------------------------------------------------
 
 
 def _liveness(service: ServiceState, now: datetime) -> Verdict | None:
     """After completion the first kill dooms; while rolling it counts as an exit like any other."""
-    if not is_complete(service):
-        return None
     for pod in new_processes(service):
-        if processes.uid(pod) in service.liveness_kills:
-            reason = f"{processes.name(pod)} was killed because its liveness check failed."
-            hint = f"Check what {service.name} answers at its liveness path, or give it more time."
-            return Verdict("failed", "liveness", reason, hint, service.name, processes.name(pod))
+        uid = processes.uid(pod)
+        if service.kills.get(uid, 0) > service.kills_before.get(uid, 0):
+            return _killed(service, pod, "")
     return None
 
 
+def _killed(service: ServiceState, pod: Object, times: str) -> Verdict:
+    return _doom(
+        service,
+        "liveness",
+        f"{processes.name(pod)} was killed{times} because its liveness check failed.",
+        f"Check what {service.name} answers at its liveness path, or give it more time.",
+        pod,
+        processes.failing(pod, ours=service.ours),
+    )
+
+
 def _exits(service: ServiceState, now: datetime) -> Verdict | None:
+    """Also while the service is complete for the moment: a crash loop is, between any two crashes."""
     for pod in new_processes(service):
-        ended = processes.last_exit(pod)
-        if ended.get("reason") in processes.START_REASONS:
-            continue  # it never ran
-        count = processes.exits(pod) - service.exits_before.get(processes.uid(pod), 0)
+        count, last = ended(service, pod), processes.last_exit(pod, ours=service.ours)
         if count < service.rules.exits:
             continue
         times = {1: "once", 2: "twice"}.get(count, f"{count} times")
-        words = processes.exit_words(ended)
-        out_of_memory = ended.get("reason") == "OOMKilled"
-        return Verdict(
-            "failed",
-            cause="out_of_memory" if out_of_memory else "exits",
-            reason=f"{processes.name(pod)} {words}; it has ended {times}.",
-            hint=(
-                f"Raise scale.memory of {service.name} in the manifest, or find what uses the memory."
-                if out_of_memory
-                else f"Look at the last lines that it wrote: {service.name} must keep running."
-            ),
-            service=service.name,
-            process=processes.name(pod),
+        if service.kills.get(processes.uid(pod), 0) >= service.rules.exits:
+            return _killed(service, pod, f" {times}")
+        return _doom(
+            service,
+            "out_of_memory" if last.get("reason") == "OOMKilled" else "exits",
+            f"{processes.name(pod)} {processes.exit_words(last)}; it has ended {times}.",
+            diagnosis.exit_hint(last.get("reason") or "", last.get("exitCode") or 0, service.name),
+            pod,
+            processes.failing(pod, ours=service.ours),
         )
     return None
 
 
 def _ailments(service: ServiceState, now: datetime) -> Verdict | None:
+    if is_complete(service):
+        return None
     found = ailing(service)
+    unlucky = [ailment for _, ailment in found if _may_be_bad_luck(ailment)]
     for pod, ailment in found:
-        since = service.first_seen.get(ailment_key(pod, ailment), now)
-        waited = (now - since).total_seconds()
+        waited = (now - service.first_seen.get(ailment_key(pod, ailment), now)).total_seconds()
         if waited < patience(service, ailment):
             continue
         # One node's trouble is not the release's, where others run it well.
-        if (
-            ailment.family in ("pull", "start")
-            and available_new(service)
-            and len(found) < 2
-            and waited < PATIENCE_SECONDS
-        ):
+        alone = _may_be_bad_luck(ailment) and len(unlucky) < 2 and available_new(service) > 0
+        if alone and waited < diagnosis.PATIENCE_SECONDS:
             continue
-        return Verdict(
-            "failed",
-            cause=ailment.family,
-            reason=f"{processes.name(pod)} can't {_TASK[ailment.family]}: {ailment.message or ailment.reason}",
-            hint=_HINT[ailment.family].format(service=service.name),
-            service=service.name,
-            process=processes.name(pod),
-        )
+        words = ailment.message or ailment.reason
+        reason = f"{processes.name(pod)} can't {diagnosis.TASK[ailment.family]}: {words}"
+        hint = diagnosis.hint(ailment, service.name)
+        return _doom(service, ailment.family, reason, hint, pod, ailment.container)
     return None
 
 
-_TASK = {"pull": "pull its image", "config": "be configured", "start": "start"}
-_HINT = {
-    "pull": "Check the image of {service} in the manifest, and whether the cluster may read its registry.",
-    "config": "Check the Secrets and keys that {service} refers to.",
-    "start": "Check the command of {service} in the manifest: it must exist in the image and be executable.",
-}
+def _may_be_bad_luck(ailment: Ailment) -> bool:
+    return ailment.family in ("pull", "start")
 
 
-def patience(service: ServiceState, ailment: Ailment) -> float:
-    """Seconds that this ailment may last before it dooms."""
-    if ailment.family == "pull":
-        if ailment.reason in ("InvalidImageName", "ErrImageNeverPull"):
-            return 0
-        if PULL_FINAL.search(ailment.message) and not PULL_MAY_HEAL.search(ailment.message):
-            return 0
-        if service.rules.pull is not None:
-            return service.rules.pull
-        return 0 if ailment.reason == "ImagePullBackOff" else PATIENCE_SECONDS
-    final = CONFIG_FINAL if ailment.family == "config" else START_FINAL
-    if final.search(ailment.message):
-        return 0
-    return PATIENCE_SECONDS if service.rules.start is None else service.rules.start
+# --- What the cluster, or somebody, does to it ----------------------------------------------------------------------
 
 
 def _refusal(service: ServiceState, now: datetime) -> Verdict | None:
     words = refusal(service)
-    if not words:
+    if not words or is_complete(service):
         return None
-    cause, patience, hint = _refused(service, words)
-    if (now - service.first_seen.get("refused", now)).total_seconds() < patience:
+    refused = diagnosis.refusal(words, hopeless=is_hopeless(service))
+    waited = (now - service.first_seen.get(refusal_key(service.name), now)).total_seconds()
+    if waited < refused.seconds:
         return None
-    return Verdict("failed", cause=cause, reason=f"{service.name}: {words}", hint=hint, service=service.name)
+    return _doom(service, refused.cause, f"{service.name}: {words}", refused.hint)
 
 
-def _refused(service: ServiceState, words: str) -> tuple[str, float, str]:
-    """Cause, seconds of patience, hint. A quota may only be waiting for an old process to end."""
-    if "failed calling webhook" in words:
-        return "admission", PATIENCE_SECONDS, "An admission webhook of the cluster does not answer."
-    if "admission webhook" in words:
-        return "admission", 0, "An admission webhook of the cluster forbids these processes: its message says why."
-    hint = "Raise the namespace's quota, or make room: scale something down."
-    hopeless = _max_unavailable(service) == 0 and not any(map(processes.is_going, service.pods))
-    return "quota", 0 if hopeless else QUOTA_SECONDS, hint
-
-
-def _max_unavailable(service: ServiceState) -> int:
-    """As the Deployment's controller resolves it: a share rounded down, and one where both limits come to nothing."""
-    spec = (service.deployment or {}).get("spec", {})
-    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
-    count = spec.get("replicas", 1)
-    unavailable = _resolved(rolling.get("maxUnavailable", 0), count, math.floor)
-    surge = _resolved(rolling.get("maxSurge", 1), count, math.ceil)
-    return unavailable if unavailable or surge else 1
-
-
-def _resolved(limit: int | str, count: int, rounded: Callable[[float], int]) -> int:
-    return limit if isinstance(limit, int) else rounded(int(limit.rstrip("%")) * count / 100)
+def _meddled(service: ServiceState, now: datetime) -> Verdict | None:
+    """Somebody else's hand: said at once, instead of waiting for what can't come."""
+    if is_deleted(service):
+        reason = f"The Deployment {service.name} was deleted by somebody while the release was rolled out."
+        return _doom(service, "deleted", reason, "Find out who deleted it and why, then promote again.")
+    if is_edited(service):
+        reason = f"The Deployment {service.name} was changed by somebody: what it rolls out is not this release."
+        hint = f"Change {service.name} by a release, not in the cluster; then promote again."
+        return _doom(service, "edited", reason, hint)
+    if is_paused(service) and not is_complete(service):
+        reason = f"The Deployment {service.name} was paused by somebody: nothing of it can roll."
+        return _doom(service, "paused", reason, "Find out who paused it and why, then promote again.")
+    return None
 
 
 def _deadline(service: ServiceState, now: datetime) -> Verdict | None:
-    if now - service.risen_at < timedelta(seconds=service.rules.deadline):
+    if is_complete(service) or (now - service.risen_at).total_seconds() < service.rules.deadline:
         return None
+    limit = f"{service.rules.deadline} s"
     waiting = [pod for pod in new_processes(service) if not processes.is_ready(pod)]
-    pod = waiting[0] if waiting else None
-    unscheduled = pod and _unschedulable(pod)
-    subject = processes.name(pod) if pod else service.name
-    if unscheduled:
-        reason = f"{subject} found no place in the cluster within {service.rules.deadline} s: {unscheduled}"
+    if not waiting:
+        reason = f"{service.name} made no progress within {limit}."
+        return _doom(service, "never_ready", reason, "Look at the cluster's messages in the log.")
+    pod = waiting[0]
+    scheduled = processes.condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        words = scheduled.get("message") or scheduled.get("reason") or "unschedulable"
+        reason = f"{processes.name(pod)} found no place in the cluster within {limit}: {words}"
         hint = f"Lower scale.cpu or scale.memory of {service.name}, or add a node."
-    elif pod:
-        reason = f"{subject} did not become ready within {service.rules.deadline} s."
-        hint = f"Check the health check of {service.name}: its path, its port, and what the process answers."
-    else:
-        reason = f"{service.name} made no progress within {service.rules.deadline} s."
-        hint = "Look at the cluster's messages in the log."
-    cause = "unschedulable" if unscheduled else "never_ready"
-    return Verdict(
-        "failed", cause=cause, reason=reason, hint=hint, service=service.name, process=subject if pod else ""
-    )
+        return _doom(service, "unschedulable", reason, hint, pod)
+    words = service.said.get(processes.uid(pod), "") or processes.waiting_words(pod, ours=service.ours)
+    reason = f"{processes.name(pod)} did not become ready within {limit}" + (f": {words}" if words else ".")
+    hint = f"Check the health check of {service.name}: its path, its port, and what the process answers."
+    if not processes.runs(pod, ours=service.ours):
+        hint = f"{service.name} was never got to run: the cluster's message says what it waits for."
+    return _doom(service, "never_ready", reason, hint, pod, processes.failing(pod, ours=service.ours))
 
 
-def _unschedulable(pod: Object) -> str:
-    for condition in pod.get("status", {}).get("conditions") or []:
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return condition.get("message", "") or "unschedulable"
-    return ""
+def _doom(
+    service: ServiceState, cause: str, reason: str, hint: str, pod: Object | None = None, container: str = ""
+) -> Verdict:
+    process = processes.name(pod) if pod else ""
+    return Verdict("failed", cause, reason, hint, service.name, process, container)

@@ -7,6 +7,7 @@ import base64
 from typing import Any
 
 from releases.models import Release
+from releases.pipeline import strategies
 
 Object = dict[str, Any]
 
@@ -52,7 +53,7 @@ def replicas(name: str, namespace: str, count: int) -> Object:
 
 
 def release_job(release: Release, *, number: int, installation: str, epoch: str) -> Object:
-    """The Job that runs the release command: once, never again by itself, kept until we have read its end."""
+    """The Job that runs the release command once it is let go: never again by itself, kept until we know its end."""
     command = release.manifest["release"]
     service = command["service"]
     pod = _pod(release, service)
@@ -70,8 +71,15 @@ def release_job(release: Release, *, number: int, installation: str, epoch: str)
     pod["metadata"]["labels"] = {MANAGED_BY: MANAGER, APP: release.app.name, RELEASE: release.pk}
     metadata = _metadata(release, f"release-{number}", {RELEASE: release.pk})
     metadata["annotations"] = {INSTALLATION: installation, EPOCH: epoch}
-    spec = {"backoffLimit": 0, "activeDeadlineSeconds": command["timeout"], "template": pod}
+    # Suspended: it begins once we have noted its uid, so that no worker that was taken over from can run it again.
+    spec = {"suspend": True, "backoffLimit": 0, "activeDeadlineSeconds": command["timeout"], "template": pod}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def resumed(job: Object) -> Object:
+    """What lets a suspended Job go: exactly that one, in the version that was read."""
+    exactly = {key: job["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": exactly, "spec": {"suspend": False}}
 
 
 def verify_seconds(service: Object) -> int:
@@ -111,7 +119,7 @@ def _deployment(release: Release, name: str) -> Object:
     spec = {
         "paused": False,
         "selector": {"matchLabels": _selector(release, name)},
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": _rolling(release.manifest, service)},
+        "strategy": strategies.of(release.manifest).limits(service),
         "minReadySeconds": verify,
         "progressDeadlineSeconds": deadline_seconds(release.manifest, name) + verify,
         "revisionHistoryLimit": 2,
@@ -119,13 +127,6 @@ def _deployment(release: Release, name: str) -> Object:
     }
     metadata = _metadata(release, name, {SERVICE: name})
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-
-
-def _rolling(manifest: Object, service: Object) -> Object:
-    surge = f"{service['deployment']['maximum'] - 100}%"
-    if manifest["deployment"]["strategy"] == "immediate":
-        return {"maxSurge": surge, "maxUnavailable": "100%"}
-    return {"maxSurge": surge, "maxUnavailable": f"{100 - service['deployment']['minimum']}%"}
 
 
 def _selector(release: Release, name: str) -> dict[str, str]:

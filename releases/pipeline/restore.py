@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -10,7 +11,8 @@ from releases.clients.cluster import Object
 from releases.clients.mirror import View
 from releases.errors import ClusterError
 from releases.models import Rollout
-from releases.pipeline import applying, following, manifests, processes
+from releases.models.rollout import APP_STATUS
+from releases.pipeline import applying, baseline, following, manifests, processes, remains, secrets_in_use
 from releases.pipeline.ground import Ground
 from releases.pipeline.health import Verdict
 
@@ -19,18 +21,24 @@ LOG_SECONDS = 2.0
 LOOK_SECONDS = 1.0
 
 
-def begin(ground: Ground, verdict: Verdict) -> None:
+def begin(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -> None:
     """Say what failed and why, with the last words of the process, and turn round."""
     rollout = ground.rollout
-    evidence = _last_words(ground, verdict)
+    before = APP_STATUS[rollout.status]
+    if rollout.status in ("queued", "releasing"):  # what it replaced has changed what runs
+        known = baseline.inherited(rollout)
+        changes = {"baseline": known.known, "templates_before": known.templates} if known else {}
+        rollout.transition("rolling", **changes)
+    evidence = evidence or _last_words(ground, verdict)
     target = f"Restoring {rollout.previous_id}." if rollout.previous_id else "Taking it down: there was nothing before."
     lines = [logs.Line("system/deployer", verdict.reason)]
-    lines += [logs.Line(f"service/{verdict.service}/{verdict.process}", text) for text in evidence]
+    if verdict.service:  # what a release command wrote is in the log already
+        lines += [logs.Line(f"service/{verdict.service}/{verdict.process}", text) for text in evidence]
     migrated = "job" in rollout.progress
     warning = "What the release command changed, database migrations say, is not reverted." if migrated else ""
     lines += [logs.Line("system/deployer", text) for text in (verdict.hint, target, warning) if text]
     with transaction.atomic():
-        ground.say_all([*lines, ground.status_line("Updating", "Rollback")])
+        ground.say_all([*lines, ground.status_line(before, "Rollback")])
         rollout.transition(
             "rolling_back",
             reason=ground.clean(verdict.reason),
@@ -46,16 +54,18 @@ def run(ground: Ground) -> None:
     """Apply the objects of the rollout that succeeded last, remove what only the failed release had, and follow."""
     target = _target(ground.rollout)
     objects = (target.objects_applied or []) if target else []
-    baseline = (ground.rollout.baseline or {}).get("services", {})
-    generations = {}
+    if target is not None and not _namespace_is_there(ground):
+        return
+    known = _known_before(ground)
+    written = {}
     for obj in objects:
         ground.check(abortable=False)
         name = obj["metadata"]["name"]
-        answer = ground.writer.apply(obj, force=True, count=baseline.get(name, {}).get("desired", 1))
+        answer = ground.writer.apply(obj, force=True, count=known.get(name, {}).get("desired", 1))
         if obj["kind"] == "Deployment":
-            generations[name] = answer["metadata"]["generation"]
+            written[name] = answer
     _postpone(ground, ground.cluster_is_back())
-    _follow(ground, target, objects, generations)
+    _follow(ground, target, objects, written)
 
 
 def try_again(ground: Ground, why: str) -> None:
@@ -72,7 +82,7 @@ def fail(ground: Ground, why: str) -> None:
     """The restore failed too: say which services run which release."""
     running: dict[str, set[str]] = {}
     try:
-        for pod in ground.mirror.view(ground.namespace).pods:
+        for pod in ground.view().pods:
             if processes.service(pod) and not processes.is_going(pod):
                 running.setdefault(processes.service(pod), set()).add(processes.release(pod))
         state = "; ".join(f"{name} runs {', '.join(sorted(ids))}" for name, ids in sorted(running.items()))
@@ -83,6 +93,21 @@ def fail(ground: Ground, why: str) -> None:
         after = "Running" if ground.rollout.previous_id else "Stopped"
         ground.say_all([logs.Line("system/deployer", reason), ground.status_line("Rollback", after)])
         ground.rollout.transition("failed", reason=ground.clean(reason))
+
+
+def _namespace_is_there(ground: Ground) -> bool:
+    """Somebody may have deleted it; what was in it comes back with the objects."""
+    app = ground.rollout.app
+    wanted = manifests.namespace(app.namespace, app.name, installation=settings.DEPLOYER_INSTALLATION)
+    waiting = applying.ensure_namespace(ground.cluster, wanted)
+    if waiting:
+        try_again(ground, f"Waiting for {waiting}.")
+    return not waiting
+
+
+def _known_before(ground: Ground) -> dict[str, Object]:
+    """Service → what the baseline knows of it."""
+    return (ground.rollout.baseline or {}).get("services", {})
 
 
 def _target(rollout: Rollout) -> Rollout | None:
@@ -104,14 +129,14 @@ def _remove_surplus(ground: Ground, objects: list[Object]) -> bool:
     return all(deleted)
 
 
-def _follow(ground: Ground, target: Rollout | None, objects: list[Object], generations: dict[str, int]) -> None:
+def _follow(ground: Ground, target: Rollout | None, objects: list[Object], written: dict[str, Object]) -> None:
     rollout = ground.rollout
-    events = following.EventLog((rollout.baseline or {}).get("events", {}))
+    events = following.log_of_events(rollout)
     removed = False
     while True:
         ground.check(abortable=False)
         removed = removed or _remove_surplus(ground, objects)
-        view = ground.mirror.view(ground.namespace)
+        view = ground.view()
         ground.say_all(events.lines(view, timezone.now()))
         squares = following.squares(rollout, view)
         if squares != rollout.squares:
@@ -121,25 +146,55 @@ def _follow(ground: Ground, target: Rollout | None, objects: list[Object], gener
         staying = view.deployments + [pod for pod in view.pods if not processes.is_going(pod)]
         if target is None and removed and not staying:
             return _end(ground, "Nothing runs: it was the first release.", "Stopped")
-        if target is not None and removed and _is_back(ground, target, view, generations):
+        if target is not None and removed and _is_back(ground, target, view, written):
             left = [obj for obj in objects if ground.writer.would_change(obj)]
             if not left:
-                return _end(ground, f"{target.release_id} is back on every process.", "Running")
+                return _end(ground, _words_of_return(ground, target), "Running")
             ground.stop.wait(LOOK_SECONDS)
             return None  # somebody changed it under our hands: apply again
+        if _was_taken_away(ground, view, written):
+            ground.stop.wait(LOOK_SECONDS)
+            return None
         ground.wait(LOOK_SECONDS)
 
 
-def _is_back(ground: Ground, target: Rollout, view: View, generations: dict[str, int]) -> bool:
+def _was_taken_away(ground: Ground, view: View, written: dict[str, Object]) -> bool:
+    """Somebody has deleted what was applied: the mirror misses it, and so does the cluster itself."""
+    seen = {_uid(deployment) for deployment in view.deployments if not processes.is_ending(deployment)}
+    for name, answer in written.items():
+        if _uid(answer) not in seen:
+            live = ground.cluster.find("Deployment", ground.namespace, name)
+            if live is None or _uid(live) != _uid(answer) or processes.is_ending(live):
+                return True
+    return False
+
+
+def _words_of_return(ground: Ground, target: Rollout) -> str:
+    """That it is back; what others left in it all the same; and what was not well before either."""
+    words = [f"{target.release_id} is back on every process."]
+    for name, template in ground.rollout.templates_before.items():
+        live = ground.cluster.find("Deployment", ground.namespace, name)
+        if left := remains.of(template, live) if live else []:
+            words.append(f"Not as before in {name}, left by somebody else: {', '.join(left)}.")
+    for name, known in _known_before(ground).items():
+        if known["available"] < known["desired"]:
+            words.append(f"{name} was unhealthy before, too: {known['available']} of {known['desired']} available.")
+    return " ".join(words)
+
+
+def _is_back(ground: Ground, target: Rollout, view: View, written: dict[str, Object]) -> bool:
     """Every process that is not ending runs the previous release, and as many are available as before."""
-    baseline = (ground.rollout.baseline or {}).get("services", {})
+    before = _known_before(ground)
     by_name = {deployment["metadata"]["name"]: deployment for deployment in view.deployments}
-    if set(by_name) != set(generations):
+    if set(by_name) != set(written):
         return False
-    for name, generation in generations.items():
+    for name, answer in written.items():
         status, desired = by_name[name].get("status", {}), by_name[name]["spec"].get("replicas", 1)
-        needed = min(baseline.get(name, {}).get("available", desired), desired)
-        if status.get("observedGeneration", 0) < generation or status.get("availableReplicas", 0) < needed:
+        needed = min(before.get(name, {}).get("available", desired), desired)
+        generation = answer["metadata"]["generation"]
+        if _uid(by_name[name]) != _uid(answer) or status.get("observedGeneration", 0) < generation:
+            return False
+        if status.get("availableReplicas", 0) < needed:
             return False
         if status.get("replicas", 0) != status.get("updatedReplicas", 0):
             return False
@@ -153,7 +208,7 @@ def _end(ground: Ground, words: str, status: str) -> None:
         ground.say(warning)
     with transaction.atomic():
         ground.say_all([logs.Line("system/deployer", words), ground.status_line("Rollback", status)])
-        rollout.transition("rolled_back", reason=f"{rollout.reason} {words}")
+        rollout.transition("rolled_back", reason=ground.clean(f"{rollout.reason} {words}"))
 
 
 def _kept_objects(ground: Ground) -> list[Object]:
@@ -162,11 +217,9 @@ def _kept_objects(ground: Ground) -> list[Object]:
 
 
 def _kept_secrets(ground: Ground) -> set[str]:
-    if ground.rollout.previous_id is None:
-        return set()  # a first release is taken down whole
-    pods = ground.mirror.view(ground.namespace).pods
-    names = {processes.release(pod) for pod in pods} | {ground.rollout.previous_id}
-    return {manifests.secret_name(name) for name in names if name}
+    previous = ground.rollout.previous_id
+    kept = {manifests.secret_name(previous)} if previous else set()
+    return kept | secrets_in_use.read(ground.cluster, ground.namespace)
 
 
 def _postpone(ground: Ground, away: float) -> None:
@@ -189,17 +242,19 @@ def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
     if not verdict.process:
         return []
     try:
-        pods = ground.mirror.view(ground.namespace).pods
-        pod = next((pod for pod in pods if processes.name(pod) == verdict.process), None)
-        ended_now = pod is not None and "terminated" in (processes.container(pod).get("state") or {})
-        previous = pod is not None and processes.exits(pod) > 0 and not ended_now
+        container = verdict.container or manifests.CONTAINER
+        pod = next((pod for pod in ground.view().pods if processes.name(pod) == verdict.process), None)
         return ground.cluster.log(
             ground.namespace,
             verdict.process,
-            container=manifests.CONTAINER,
+            container=container,
             tail=LOG_LINES,
-            previous=previous and verdict.cause in ("exits", "out_of_memory", "liveness"),
+            previous=pod is not None and processes.ended_before(pod, container),
             seconds=LOG_SECONDS,
         )
     except ClusterError:
         return []
+
+
+def _uid(obj: Object) -> str:
+    return obj["metadata"]["uid"]

@@ -1,19 +1,19 @@
 """A rollout from queued to its end, as prose. Each step can be begun again by another worker at any point."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from releases import logs
 from releases.clients.cluster import Object
 from releases.errors import ClusterError, ClusterUnavailable, IllegalTransition, RolloutFailed, Stale
 from releases.models import App, Rollout
-from releases.pipeline import applying, following, health, manifests, release_command, restore
+from releases.pipeline import applying, following, health, manifests, release_command, restore, secrets_in_use
 from releases.pipeline.ground import Aborted, Ground, HandOver
 from releases.pipeline.health import Verdict
+from releases.pipeline.preparing import prepare, resting
 
 logger = logging.getLogger(__name__)
 LATE_KINDS = ("Ingress",)  # what sends people to the new processes comes when those are there
@@ -22,11 +22,18 @@ LOOK_SECONDS = 1.0
 
 def carry(ground: Ground) -> None:
     """Until the rollout is over. Raises HandOver when this worker must stop, Stale when another has taken over."""
-    steps = {"queued": prepare, "releasing": release_command.run, "rolling": roll, "rolling_back": restore.run}
+    steps = {
+        "queued": prepare,
+        "releasing": release_command.run,
+        "rolling": roll,
+        "paused": hold,
+        "rolling_back": restore.run,
+    }
     rollout = ground.rollout
     while not rollout.is_finished:
         try:
             try:
+                ground.database_is_back()
                 steps[rollout.status](ground)
             except ClusterUnavailable as error:
                 ground.check(abortable=False)
@@ -38,9 +45,7 @@ def carry(ground: Ground) -> None:
             words = f"{error.message} It is from another Deployer of the same name, or this database is an older one."
             _give_up(ground, Verdict("failed", "stale", words))
         except (OperationalError, InterfaceError) as error:
-            logger.warning("%s waits for the database: %s", rollout, error)
-            connections.close_all()  # a connection that was cut stays so
-            ground.stop.wait(1)
+            ground.database_is_away(error)
         except Aborted:
             _give_up(ground, Verdict("failed", "aborted", f"Aborted by {rollout.abort_by}."))
         except RolloutFailed as error:
@@ -57,78 +62,6 @@ def carry(ground: Ground) -> None:
     logs.pages_changed(rollout.app_id)
 
 
-# --- Before anything changes ----------------------------------------------------------------------------------------
-
-
-def prepare(ground: Ground) -> None:
-    """Plan, refuse strangers, ask the cluster about every object, and note what runs now."""
-    rollout = ground.rollout
-    ground.say_all([ground.status_line(_resting(rollout), "Pending")])
-    if rollout.started_at is None:
-        ground.remember(started_at=timezone.now())
-    objects = manifests.render(rollout.release, installation=settings.DEPLOYER_INSTALLATION)
-    if not _namespace_is_there(ground):
-        return
-    ground.cluster_is_back()
-    ground.writer.refuse_strangers(objects)
-    secrets = [obj for obj in objects if obj["kind"] == "Secret"]
-    for secret in secrets:
-        ground.writer.apply(secret)
-    ground.writer.dry_run([obj for obj in objects if obj["kind"] != "Secret"])
-    ground.check()
-    now = timezone.now().isoformat()
-    waiting = {"generation": 0, "desired": 0, "highest": 0, "ready": 0, "risen_at": now}
-    has_command = rollout.kind == Rollout.PROMOTE and rollout.release.manifest["release"] is not None
-    if rollout.kind == Rollout.ROLLBACK and rollout.release.manifest["release"]:
-        ground.say("A rollback runs no release command, and database migrations are not reverted.", key="no command")
-    with transaction.atomic():
-        lines = [] if has_command else [ground.status_line("Pending", "Updating")]
-        ground.say_all(lines)
-        rollout.transition(
-            "releasing" if has_command else "rolling",
-            objects_applied=objects,
-            baseline=_inherited_baseline(rollout) or _baseline(ground, objects),
-            progress={"services": dict.fromkeys(rollout.release.manifest["services"], waiting)},
-        )
-    logs.pages_changed(rollout.app_id)
-
-
-def _namespace_is_there(ground: Ground) -> bool:
-    app = ground.rollout.app
-    wanted = manifests.namespace(app.namespace, app.name, installation=settings.DEPLOYER_INSTALLATION)
-    waiting = applying.ensure_namespace(ground.cluster, wanted)
-    if not waiting:
-        return True
-    ground.check()
-    deadline = timedelta(seconds=ground.rollout.release.manifest["deployment"]["deadline"])
-    if timezone.now() - ground.rollout.created_at > deadline:
-        raise RolloutFailed(f"Waited {deadline.total_seconds():.0f} s for {waiting}.")
-    ground.say(f"Waiting for {waiting}.", key="waiting for the namespace")
-    ground.stop.wait(0.5)
-    return False
-
-
-def _inherited_baseline(rollout: Rollout) -> Object | None:
-    """After a restore that failed, what runs is nobody's intention: the state before that counts."""
-    before = Rollout.objects.filter(app=rollout.app, number__lt=rollout.number).order_by("-number").first()
-    turned_round = before is not None and before.status == "failed" and "restore_since" in before.progress
-    return before.baseline if before and turned_round else None
-
-
-def _baseline(ground: Ground, objects: list[Object]) -> Object:
-    """Read directly: the mirror may lag behind what we are about to change."""
-    deployments, _ = ground.cluster.list_all("Deployment", ground.namespace, labels=manifests.OURS)
-    pods, _ = ground.cluster.list_all("Pod", ground.namespace, labels=manifests.OURS)
-    events, _ = ground.cluster.list_all("Event", ground.namespace)
-    by_name = {deployment["metadata"]["name"]: deployment for deployment in deployments}
-    names = set(by_name) | {obj["metadata"]["name"] for obj in objects if obj["kind"] == "Deployment"}
-    of_service = {
-        name: (by_name.get(name), [pod for pod in pods if pod["metadata"]["labels"].get(manifests.SERVICE) == name])
-        for name in names
-    }
-    return following.baseline(of_service, events)
-
-
 # --- Rolling --------------------------------------------------------------------------------------------------------
 
 
@@ -136,10 +69,19 @@ def roll(ground: Ground) -> None:
     """Apply, then follow until all is complete or doomed."""
     apply(ground)
     verdict = follow(ground)
-    if verdict.status == "complete":
-        finish(ground)
-    else:
+    if verdict.status != "complete":
         restore.begin(ground, verdict)
+    elif overwritten := ground.writer.unstamped([obj for obj in ground.objects() if obj["kind"] not in LATE_KINDS]):
+        # A worker that was taken over from had been about to create it; or somebody has just removed it.
+        ground.say(f"Not as it was written, so written again: {', '.join(overwritten)}.")
+    else:
+        finish(ground)
+
+
+def hold(ground: Ground) -> None:
+    """A paused rollout has no worker: only an abort brings it here."""
+    ground.check()
+    raise Stale(f"{ground.rollout} is paused and needs no worker.")
 
 
 def apply(ground: Ground) -> None:
@@ -153,24 +95,22 @@ def apply(ground: Ground) -> None:
         name = obj["metadata"]["name"]
         answer = ground.writer.apply(obj, count=_count(rollout, name))
         if obj["kind"] == "Deployment":
-            generation, desired = answer["metadata"]["generation"], answer["spec"].get("replicas", 1)
-            services[name] = {**services[name], "generation": generation, "desired": desired}
+            services[name] = following.applied(services[name], answer)
+            if not progress.get("applied"):  # the deadline begins with the first write
+                services[name]["risen_at"] = timezone.now().isoformat()
     away = ground.cluster_is_back()
-    for name, known in services.items():
-        # The deadline stands still while the cluster is away; and it begins with the first write.
-        risen_at = known["risen_at"] if progress.get("applied") else timezone.now().isoformat()
-        services[name] = {**known, "risen_at": following.later(risen_at, away)}
-    ground.remember(progress={**progress, "services": services, "applied": True})
+    progress = {key: value for key, value in progress.items() if key != "away_since"}
+    ground.remember(progress={**following.postponed({**progress, "services": services}, away), "applied": True})
 
 
 def follow(ground: Ground) -> Verdict:
     """Complete, verified where that was asked for; or failed."""
     rollout = ground.rollout
     first = rollout.previous_id is None
-    events = following.EventLog((rollout.baseline or {}).get("events", {}))
+    events = following.log_of_events(rollout)
     while True:
         ground.check()
-        view = ground.mirror.view(ground.namespace)
+        view = ground.view()
         now = timezone.now()
         ground.say_all(events.lines(view, now))
         states = following.service_states(rollout, view, first=first)
@@ -213,7 +153,7 @@ def finish(ground: Ground) -> None:
             ground.writer.apply(obj)
     for warning in applying.prune(ground.writer, ground.objects(), kept_secrets=kept_secrets(ground)):
         ground.say(warning)
-    unverified = [name for name, known in rollout.progress["services"].items() if not known["desired"]]
+    unverified = _scaled_to_nothing(ground)
     reason = f"{rollout.release_id} is active on every process."
     if unverified:
         reason += f" Scaled to 0, so not verified: {', '.join(unverified)}."
@@ -228,11 +168,15 @@ def finish(ground: Ground) -> None:
 
 def kept_secrets(ground: Ground) -> set[str]:
     """Of the releases that run, or may have to come back."""
-    view = ground.mirror.view(ground.namespace)
-    running = view.pods + view.jobs + [obj for obj in view.replica_sets if obj["spec"].get("replicas")]
-    named = {obj["metadata"].get("labels", {}).get(manifests.RELEASE) for obj in running}
-    named |= {ground.rollout.release_id, ground.rollout.previous_id}
-    return {manifests.secret_name(release) for release in named if release}
+    releases = filter(None, (ground.rollout.release_id, ground.rollout.previous_id))
+    return set(map(manifests.secret_name, releases)) | secrets_in_use.read(ground.cluster, ground.namespace)
+
+
+def _scaled_to_nothing(ground: Ground) -> list[str]:
+    """Services that were complete because nothing of them was to run, from the beginning or since."""
+    now = {obj["metadata"]["name"]: obj["spec"].get("replicas", 1) for obj in ground.view().deployments}
+    services = ground.rollout.progress["services"]
+    return [name for name, known in services.items() if not min(known["desired"], now.get(name, 1))]
 
 
 # --- When it can't go on --------------------------------------------------------------------------------------------
@@ -245,6 +189,8 @@ def _give_up(ground: Ground, verdict: Verdict, evidence: list[str] | None = None
         restore.begin(ground, verdict)
     elif rollout.status == "rolling_back":
         restore.fail(ground, verdict.reason)
+    elif rollout.status == "paused" or rollout.inherits_change:
+        restore.begin(ground, verdict, evidence)
     else:
         _end_unchanged(ground, verdict, evidence or [])
 
@@ -256,7 +202,7 @@ def _end_unchanged(ground: Ground, verdict: Verdict, evidence: list[str]) -> Non
     reason = f"{verdict.reason} Nothing that runs was changed.{partly}"
     _remove_secret(ground)
     with transaction.atomic():
-        lines = [logs.Line("system/deployer", reason), ground.status_line("Pending", _resting(rollout))]
+        lines = [logs.Line("system/deployer", reason), ground.status_line("Pending", resting(rollout))]
         ground.say_all(lines)
         rollout.transition(
             "cancelled" if cancelled else "failed",
@@ -276,7 +222,7 @@ def _remove_secret(ground: Ground) -> None:
         return
     try:
         secret = ground.cluster.find("Secret", ground.namespace, manifests.secret_name(rollout.release_id))
-        if secret:
+        if secret and ground.own.is_ours(secret):
             ground.writer.delete({**secret, "kind": "Secret"})
     except ClusterError as error:
         logger.info("the Secret of %s stays for the next prune: %s", rollout.release_id, error.message)
@@ -287,8 +233,3 @@ def _count(rollout: Rollout, service: str) -> int | None:
     section = rollout.release.manifest["services"].get(service)
     scale = App.objects.values_list("scale", flat=True).get(pk=rollout.app_id)  # read now: it may just have changed
     return scale.get(service, section["scale"]["count"]) if section else None
-
-
-def _resting(rollout: Rollout) -> str:
-    """What the app's status is when no rollout runs."""
-    return "Running" if rollout.previous_id else "Stopped"

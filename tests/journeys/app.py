@@ -66,7 +66,7 @@ class App:
         number = number or self.get("/rollouts", limit=1)["items"][0]["number"]
         return self.get(f"/rollouts/{number}")
 
-    def ended(self, number: int, *, seconds: float = 45) -> dict[str, Any]:
+    def ended(self, number: int, *, seconds: float = 60) -> dict[str, Any]:
         """The rollout, once it is over."""
         what = f"the end of rollout {number}"
         return until(lambda: self._over(number), what, seconds=seconds, tell=self.house.log_tail)
@@ -75,7 +75,7 @@ class App:
         rollout = self.rollout(number)
         return rollout if rollout["finished"] else None
 
-    def reaches(self, number: int, *statuses: str, seconds: float = 20) -> str:
+    def reaches(self, number: int, *statuses: str, seconds: float = 40) -> str:
         """The rollout's status, once it is one of these."""
         return until(
             lambda: (status := self.rollout(number)["status"]) in statuses and status,
@@ -108,7 +108,7 @@ class App:
     def ask(self) -> tuple[int, str]:
         return doors.ask(self.house.door_port, self.host)
 
-    def answers(self, words: str, *, seconds: float = 10) -> str:
+    def answers(self, words: str, *, seconds: float = 30) -> str:
         """Its answer, once that has these words."""
 
         def holds() -> str:

@@ -69,7 +69,7 @@ class House:
             self.supervisor.wait(30)
         return self.left_over()
 
-    def left_over(self, *, seconds: float = 3) -> list[Process]:
+    def left_over(self, *, seconds: float = 8) -> list[Process]:
         deadline = time.monotonic() + seconds
         while (left := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)

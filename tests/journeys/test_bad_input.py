@@ -3,6 +3,7 @@
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from tests.journeys import sources
 from tests.journeys.app import App
 from tests.journeys.house import House
+from tests.journeys.told import finished
+from tests.journeys.waiting import until
 
 SERVICE = "services:\n  web:\n    command: python3 server.py\n"
 MANIFESTS = {
@@ -240,12 +243,23 @@ def test_a_second_promote_is_refused_and_names_the_first(app: App, tmp_path: Pat
     assert f"Rollout {number} of {app.name} ({release}) is still running." in fault(answer)["reasons"]
     told = app.command("releases", "promote", release)
     assert told.status == 3 and f"Rollout {number} of {app.name}" in told.err
-    told = app.deploy(sources.serving(tmp_path / "other", "v2"))
-    assert told.status == 3 and f"Rollout {number} of {app.name}" in told.err, "it was built, and not promoted"
     answer = app.house.api.delete(f"/apps/{app.name}", params={"confirm": app.name})
     assert answer.status_code == 409, "an app that rolls out can't be deleted"
     assert app.post(f"/rollouts/{number}/abort").status_code == 200
     assert app.ended(number)["status"] in ("cancelled", "rolled_back")
+
+
+def test_a_deploy_waits_for_the_rollout_that_runs(app: App, tmp_path: Path) -> None:
+    number = app.promote(app.built(sources.never_ready(tmp_path / "slow", deadline=60, count=1)))
+    begun = time.monotonic()
+    command = app.house.start_command("deploy", str(sources.serving(tmp_path / "other", "v2")), "-a", app.name)
+    remembered = until(lambda: app.get()["next"], "a release that is promoted next", tell=lambda: str(app.get()))
+    assert app.rollout()["number"] == number, "one at a time"
+    assert app.post(f"/rollouts/{number}/abort").status_code == 200
+    told = finished(command, begun)
+    assert told.status == 0, told.all
+    assert (app.release, app.get()["next"]) == (remembered, None)
+    assert app.answers("version v2")
 
 
 def test_of_two_promotes_in_the_same_instant_one_wins(app: App, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def until(holds: Callable[[], Any], what: str, *, seconds: float = 20, tell: Callable[[], str] = str) -> Any:
+def until(holds: Callable[[], Any], what: str, *, seconds: float = 40, tell: Callable[[], str] = str) -> Any:
     """What `holds` gives, as soon as that is true. `tell` says how things stand when it takes too long."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):

@@ -1,5 +1,6 @@
 """Run a worker for one of the queues, until SIGTERM."""
 
+from importlib import import_module
 from typing import Any
 
 import django_rq
@@ -20,6 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         queue = django_rq.get_queue(options["queue"])
         worker = WORKERS[options["queue"]]([queue], connection=queue.connection)
+        import_module("releases.jobs")  # now, and not when the first job has been taken off the queue
         if options["queue"] == "rollouts":
             host.host.warm_up()
         worker.work(with_scheduler=False, logging_level="WARNING")

@@ -1,0 +1,97 @@
+"""Promotes that nobody waits for: remembered while a rollout runs, and started at its end. The newest wins."""
+
+from django.db import transaction
+
+from releases import audit, logs, policy
+from releases.actions import rollouts
+from releases.errors import NotAllowed
+from releases.models import App, Release, Rollout
+from releases.policy import Actor, Reason
+
+WAITS_FOR = {"rollout_in_progress", "rolling_back"}
+
+
+def promote_when_free(release: Release, *, by: Actor, note: str = "", replace: bool = False) -> Rollout | None:
+    """Promote now; or, while a rollout runs, when that ends: then None. Raises NotAllowed for any other reason."""
+    with transaction.atomic():
+        app = App.objects.select_for_update().get(pk=release.app_id)
+        running = rollouts.unfinished(app)
+        reasons = policy.refusals("promote", by=by, app=app, release=release, replace=replace)
+        if running is None or not reasons or any(reason.name not in WAITS_FOR for reason in reasons):
+            return rollouts.promote(release, by=by, note=note, replace=replace)
+        known = app.next_release
+        if known is not None and _age(known) > _age(release):
+            raise policy.refusal([Reason("not_newest", f"{known.pk}, which is newer, is promoted next.")])
+        if known is not None:
+            _drop(app, known, [Reason("not_newest", f"{release.pk}, which is newer, is promoted next.")])
+        columns = by.columns()
+        App.objects.filter(pk=app.pk).update(
+            next_release=release, next_by=columns["by"], next_by_label=columns["by_label"], next_note=note
+        )
+        audit.record("promote_next", by=by, app=app, subject=release.pk, after=running.number)
+        logs.append(running, [logs.Line("system/deployer", f"{release.pk} is promoted when this rollout is over.")])
+        logs.pages_changed(app.pk)
+    return None
+
+
+def start_next(app_id: int) -> Rollout | None:
+    """Begin what is remembered, if nothing runs; what may not begin any more is dropped, and that is written down."""
+    with transaction.atomic():
+        app = App.objects.select_for_update().get(pk=app_id)
+        release = app.next_release
+        if release is None or rollouts.unfinished(app) is not None:
+            return None
+        by, note = policy.actor_of(app.next_by, app.next_by_label), app.next_note
+        App.objects.filter(pk=app.pk).update(next_release=None, next_by=None, next_by_label="", next_note="")
+        release = _with_todays_environment(app, release, by)
+        reasons = _overtaken(app, release) + policy.refusals("promote", by=by, app=app, release=release)
+        if reasons:
+            _drop(app, release, reasons)
+            return None
+        try:
+            with transaction.atomic():
+                return rollouts.promote(release, by=by, note=note)
+        except NotAllowed as refusal:  # somebody else's came first
+            _drop(app, release, [Reason("refused", words) for words in refusal.reasons or [refusal.message]])
+            return None
+
+
+def _with_todays_environment(app: App, release: Release, by: Actor) -> Release:
+    """What was active when it was made may have changed meanwhile: a variable that somebody set must not be lost."""
+    env = app.with_staged(app.environment())
+    if app.active_release is None or release.env == env:
+        return release
+    return Release.objects.create(
+        app=app,
+        build_id=release.build_id,
+        manifest=release.manifest,
+        images=release.images,
+        env=env,
+        description=release.description,
+        **by.columns(),
+    )
+
+
+def _overtaken(app: App, release: Release) -> list[Reason]:
+    """Somebody has meanwhile promoted something newer, or gone back on purpose."""
+    active = app.active_release
+    if active is None:
+        return []
+    since = app.rollouts.filter(release=active, status="succeeded").order_by("-number").first()
+    went_back = since is not None and since.kind == Rollout.ROLLBACK and since.created_at > release.build.created_at
+    if _age(active) <= _age(release) and not went_back:
+        return []
+    return [Reason("not_newest", f"{active.pk} is active, which is newer.")]
+
+
+def _age(release: Release) -> tuple:
+    """By the age of its source: builds may end in another order than they began."""
+    return release.build.created_at, release.created_at
+
+
+def _drop(app: App, release: Release, reasons: list[Reason]) -> None:
+    words = [reason.words for reason in reasons]
+    build = release.build
+    type(build).objects.filter(pk=build.pk).update(refusals=words)
+    audit.record("drop_promote", by=policy.SYSTEM, app=app, subject=release.pk, reasons=words)
+    logs.pages_changed(app.pk)

@@ -1,0 +1,137 @@
+"""From what the cluster says to what it means: may it heal, which cause, what to do. Pure.
+
+The texts are those of kubelets, containerd, CRI-O, Docker and registries of several versions; what is recognised as
+final ends a rollout at once, anything else is given the time of ROLLOUT.md's table.
+"""
+
+import re
+from dataclasses import dataclass
+
+from releases.pipeline.processes import Ailment
+
+PATIENCE_SECONDS = 60  # with errors that may heal by themselves
+QUOTA_SECONDS = 20
+
+PULL_FINAL = re.compile(
+    r"not found|denied|authoriz|forbidden|no basic auth|authentication required|incorrect username"
+    r"|no match for platform|no matching manifest|does not match the specified platform|cannot be used on this platform"
+    r"|no image found in (manifest list|image index)|manifest unknown|name unknown|repository does not exist"
+    r"|invalid reference format|never-pull",
+    re.IGNORECASE,
+)
+PULL_MAY_HEAL = re.compile(
+    r"dial tcp|lookup |no such host|server misbehaving|tls:|x509|certificate|http response to https client"
+    r"|connection (refused|reset)|no route to host|network is unreachable|broken pipe|\bEOF\b"
+    r"|time-?out|deadline exceeded|context canceled|temporar|unavailable|internal server error|bad gateway"
+    r"|too ?many ?requests|rate limit|qps exceeded|(?<![\w:./-])(429|5\d\d)(?![\w/-])",
+    re.IGNORECASE,
+)
+DENIED = re.compile(r"denied|authori[sz]|forbidden|auth", re.IGNORECASE)
+PLATFORM = re.compile(r"platform|no matching manifest|architecture", re.IGNORECASE)
+CONFIG_FINAL = re.compile(
+    r'(secrets?|configmaps?) "[^"]*" not found|couldn\'t find key|non-?existent (secret|config|key)', re.IGNORECASE
+)
+START_FINAL = re.compile(
+    r"no such file|executable file .*not found|not found in \$?PATH|permission denied|exec format"
+    r"|is a directory|not a directory",
+    re.IGNORECASE,
+)
+TASK = {"pull": "pull its image", "config": "be configured", "start": "start"}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why no process may be created. `final`: at once; else after `seconds` without a new process."""
+
+    cause: str
+    seconds: float
+    hint: str
+
+
+def patience(ailment: Ailment, *, pull: float | None, start: float | None) -> float:
+    """Seconds that this ailment may last before it dooms; `pull` and `start` as the manifest sets them."""
+    if ailment.family == "pull":
+        if is_final(ailment):
+            return 0
+        if pull is not None:
+            return pull
+        return 0 if ailment.reason == "ImagePullBackOff" else PATIENCE_SECONDS
+    if is_final(ailment):
+        return 0
+    return PATIENCE_SECONDS if start is None else start
+
+
+def is_final(ailment: Ailment) -> bool:
+    """Whether waiting can't help."""
+    if ailment.family == "config":
+        return bool(CONFIG_FINAL.search(ailment.message))
+    if ailment.family == "start":
+        return bool(START_FINAL.search(ailment.message))
+    if ailment.reason in ("InvalidImageName", "ErrImageNeverPull"):
+        return True
+    words = _without_names(ailment)
+    return bool(PULL_FINAL.search(words)) and not PULL_MAY_HEAL.search(words)
+
+
+def hint(ailment: Ailment, service: str) -> str:
+    """What to do, in one sentence."""
+    words = _without_names(ailment) if ailment.family == "pull" else ailment.message
+    if ailment.family == "config":
+        if "nonroot" in words.lower() or "non-root" in words.lower():
+            return f"Let the image of {service} run as a numbered user other than root."
+        return f"Check the Secrets and keys that {service} refers to."
+    if ailment.family == "start":
+        if "exec format" in words.lower():
+            return f"The program of {service} was built for another kind of machine: build it for the cluster's."
+        if "permission denied" in words.lower():
+            return f"The command of {service} may not be executed: check its permissions in the image."
+        return f"Check the command of {service} in the manifest: it must exist in the image and be executable."
+    if not is_final(ailment):
+        return f"Check that the cluster reaches the registry of {service}'s image, then promote again."
+    if ailment.reason == "InvalidImageName" or "invalid reference" in words:
+        return f"Correct the image of {service} in the manifest: it is no valid name."
+    if PLATFORM.search(words):
+        return f"Build the image of {service} for the cluster's kind of machine."
+    if DENIED.search(words):
+        return f"Check that the image of {service} exists and that the cluster may read its registry."
+    return f"Check the image of {service} in the manifest, and whether the cluster may read its registry."
+
+
+def refusal(words: str, *, hopeless: bool) -> Refusal:
+    """What stops new processes, from the cluster's words. `hopeless`: no room can come of itself."""
+    if "failed calling webhook" in words:
+        return Refusal("admission", PATIENCE_SECONDS, "An admission webhook of the cluster does not answer.")
+    if re.search(r"admission webhook|denied (the )?request|violates PodSecurity|ValidatingAdmissionPolicy", words):
+        return Refusal("admission", 0, "The cluster's admission rules forbid these processes: the message says why.")
+    if re.search(r"is forbidden: \[?(maximum|minimum|.* max limit)", words):
+        return Refusal("admission", 0, "Keep scale.cpu and scale.memory within the limits of the namespace.")
+    if "being terminated" in words:
+        return Refusal("deleted", 0, "The app's namespace is being deleted: promote again once it is gone.")
+    if re.search(r"(exceeded|failed) quota", words):
+        hint = "Raise the namespace's quota, or make room: scale something down."
+        return Refusal("quota", 0 if hopeless else QUOTA_SECONDS, hint)
+    return Refusal("refused", PATIENCE_SECONDS, "The cluster refuses to create processes: its message says why.")
+
+
+def exit_hint(ended_reason: str, code: int, service: str) -> str:
+    if ended_reason == "OOMKilled":
+        return f"Raise scale.memory of {service} in the manifest, or find what uses the memory."
+    if code == 0:
+        return f"{service} must keep running in the foreground: its command ended as if its work were done."
+    if code in (126, 127):
+        return f"Check the command of {service}: the shell could not find or execute it."
+    if code == 137:
+        return f"Something killed {service} from outside: a health check, the node, or what it started."
+    return f"Look at the last lines that it wrote: {service} must keep running."
+
+
+def _without_names(ailment: Ailment) -> str:
+    """The message without what people named: an image may be called `denied`, a registry's port be 503."""
+    words = ailment.message
+    image = ailment.image
+    if re.search(r"[:/@]", image):
+        words = words.replace(image, " ")
+        repository = re.sub(r"(@[\w:.-]+|:[\w.-]+)$", "", image.split("@")[0])
+        if "/" in repository:
+            words = re.sub(rf"(?:[\w.:-]+/)*{re.escape(repository)}(?:[:@][\w.-]+(?::\w+)?)?", " ", words)
+    return re.sub(r'https?://[^\s"]+|\\?"[^"]*"', " ", words)
