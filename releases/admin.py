@@ -104,10 +104,10 @@ class RolloutAdmin(ReadOnly):
     list_filter = ["status", "kind", "cause", "created_at", "app"]
     search_fields = ["app__name", "release__id", "reason", "note", "by_label"]
     list_select_related = ["app", "release"]
-    exclude = ["objects_applied"]
+    exclude = [*Rollout.LARGE]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rollout]:
-        return super().get_queryset(request).defer("objects_applied", "baseline", "release__env", "release__manifest")
+        return super().get_queryset(request).defer(*Rollout.LARGE, "baseline", "release__env", "release__manifest")
 
 
 @admin.register(AuditEntry)

@@ -71,6 +71,7 @@ def info(context: typer.Context, name: NameArgument = None, app: AppOption = Non
         ("URL", " ".join(found["urls"])),
         ("Release", found["release"] or ""),
         ("Rollout", running),
+        ("Next", found["next"] or ""),
         ("Processes", _processes(found)),
         ("Created", ago(found["created"])),
         ("By", found["by"]),

@@ -1,6 +1,7 @@
 """`deploy`, `build` and `builds`."""
 
 import tempfile
+import time
 from collections import deque
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 
 from deployer.command.failure import REFUSED, Failure
 from deployer.command.follow import (
+    PATIENCE,
     Line,
     follow_build,
     rollout_to_success,
@@ -22,6 +24,7 @@ from deployer.command.options import (
     LimitOption,
     NoteOption,
     QuietOption,
+    ReplaceOption,
     app_name,
     app_path,
     remember,
@@ -32,6 +35,7 @@ from deployer.command.output import ago, facts, say, say_json, step, table, word
 from deployer.command.server import Server, connect
 from deployer.command.source import commit_of, pack
 
+LOOK_SECONDS = 0.3
 group = typer.Typer(help="Builds: list, look, cancel.", rich_markup_mode=None)
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the source.", show_default=True)]
 DescriptionOption = Annotated[str, typer.Option("--description", help="What this is, instead of the commit's subject.")]
@@ -43,11 +47,13 @@ def deploy(
     app: AppOption = None,
     description: DescriptionOption = "",
     note: NoteOption = "",
+    replace: ReplaceOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Build a folder and promote the release; done when it is active on every process."""
     server, name = connect(), app_name(context, app)
-    made = _build(server, name, folder, promote=True, description=description, note=note, quiet=quiet)
+    wanted = {"promote": True, "replace": replace, "note": note}
+    made = _promoted(server, name, _build(server, name, folder, wanted, description=description, quiet=quiet))
     if made["refusals"]:
         raise Failure(f"Release {made['release']} was not promoted.", *made["refusals"], status=REFUSED)
     if made["rollout"] is None:
@@ -67,14 +73,32 @@ def build(
     quiet: QuietOption = False,
 ) -> None:
     """Build a folder into a release, and leave it at that."""
-    _build(connect(), app_name(context, app), folder, promote=False, description=description, note="", quiet=quiet)
+    _build(connect(), app_name(context, app), folder, {}, description=description, quiet=quiet)
+
+
+def _promoted(server: Server, app: str, made: dict[str, Any]) -> dict[str, Any]:
+    """The build once its release is rolled out or refused: while another rollout runs, that waits for its end."""
+    told = False
+    while made["rollout"] is None and not made["refusals"]:
+        found = server.get(f"/apps/{app}", patience=PATIENCE)
+        made = server.get(f"/apps/{app}/builds/{made['id']}", patience=PATIENCE)
+        if made["rollout"] is None and found["next"] is None and found["rollout"] is None:
+            return server.get(f"/apps/{app}/builds/{made['id']}", patience=PATIENCE)
+        if not told and found["rollout"]:
+            say(f"Waiting for the end of rollout {found['rollout']['number']} ({found['rollout']['release']})...")
+            told = True
+        time.sleep(LOOK_SECONDS)
+    return made
 
 
 def _build(
-    server: Server, app: str, folder: Path, *, promote: bool, description: str, note: str, quiet: bool
+    server: Server, app: str, folder: Path, wanted: dict[str, Any], *, description: str, quiet: bool
 ) -> dict[str, Any]:
-    """Pack, upload, follow. Gives the build with its release; raises Failure unless it succeeded."""
-    started = _upload(server, app, folder, promote=promote, description=description, note=note)
+    """Pack, upload, follow. Gives the build with its release; raises Failure unless it succeeded.
+
+    `wanted`: what is to become of its release: promote, replace, note.
+    """
+    started = _upload(server, app, folder, wanted, description=description)
     last: deque[str] = deque(maxlen=50)
 
     def on_line(line: Line) -> None:
@@ -90,7 +114,7 @@ def _build(
     return made
 
 
-def _upload(server: Server, app: str, folder: Path, *, promote: bool, description: str, note: str) -> dict[str, Any]:
+def _upload(server: Server, app: str, folder: Path, wanted: dict[str, Any], *, description: str) -> dict[str, Any]:
     with tempfile.TemporaryFile(prefix="deployer-source-") as archive:
         with step("Packaging source"):
             pack(folder, into=archive)
@@ -100,11 +124,12 @@ def _upload(server: Server, app: str, folder: Path, *, promote: bool, descriptio
                 f"/apps/{app}/builds",
                 archive,
                 description=description[:300],
-                note=note,
+                note=wanted.get("note", ""),
                 commit=commit.id,
                 subject=commit.subject[:200],
                 dirty=str(commit.dirty).lower(),
-                promote=str(promote).lower(),
+                promote=str(wanted.get("promote", False)).lower(),
+                replace=str(wanted.get("replace", False)).lower(),
             )
     say("Starting build... OK")
     return started

@@ -19,6 +19,7 @@ AppOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is needed.")]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="At most so many.")]
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="End the rollout that runs, and go on from there.")]
 NoteOption = Annotated[str, typer.Option("--note", help="Why: kept with the rollout.")]
 
 

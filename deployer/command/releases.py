@@ -9,6 +9,7 @@ from deployer.command.options import (
     LimitOption,
     NoteOption,
     QuietOption,
+    ReplaceOption,
     app_name,
     app_path,
     remember,
@@ -87,20 +88,34 @@ def info(context: typer.Context, release_id: str, app: AppOption = None, as_json
 
 
 @group.command("promote")
-def promote(context: typer.Context, release_id: str, app: AppOption = None, note: NoteOption = "") -> None:
+def promote(
+    context: typer.Context,
+    release_id: str,
+    app: AppOption = None,
+    note: NoteOption = "",
+    replace: ReplaceOption = False,
+) -> None:
     """Make a release the active one; done when every process runs it."""
     server, name = connect(), app_name(context, app)
-    rollout = server.post(f"/apps/{name}/releases/{segment(release_id)}/promote", {"note": note})
+    why = {"note": note, "replace": replace}
+    rollout = server.post(f"/apps/{name}/releases/{segment(release_id)}/promote", why)
     say(f"Promoting {rollout['release']}...")
     rollout_to_success(server, name, rollout["number"])
     say("OK")
 
 
 @group.command("rollback")
-def rollback(context: typer.Context, release_id: str, app: AppOption = None, note: NoteOption = "") -> None:
+def rollback(
+    context: typer.Context,
+    release_id: str,
+    app: AppOption = None,
+    note: NoteOption = "",
+    replace: ReplaceOption = False,
+) -> None:
     """Copy an older release and promote the copy; done when every process runs it."""
     server, name = connect(), app_name(context, app)
-    made = server.post(f"/apps/{name}/releases/{segment(release_id)}/rollback", {"note": note})
+    why = {"note": note, "replace": replace}
+    made = server.post(f"/apps/{name}/releases/{segment(release_id)}/rollback", why)
     say(f"Rolling back to {made['release']['rolled_back_to']}...")
     rollout_to_success(server, name, made["rollout"]["number"])
     say(f"OK, {made['release']['id']}")

@@ -44,6 +44,8 @@ class ServiceProcesses(BaseModel):
 class AppInfo(AppSummary):
     urls: list[str]
     rollout: UnfinishedRollout | None
+    # The release that is promoted when that rollout is over.
+    next: str | None
     # None when the cluster does not answer; `cluster` then says why.
     processes: list[ServiceProcesses] | None
     cluster: str
@@ -93,6 +95,7 @@ def _info(app: App, request: Request) -> AppInfo:
         **_summary(app, rollout).model_dump(),
         urls=_urls(app),
         rollout=_unfinished(rollout) if rollout else None,
+        next=app.next_release_id,
         processes=processes,
         cluster=cluster,
         by=app.by_label,

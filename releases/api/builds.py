@@ -25,10 +25,11 @@ class BuildInfo(BaseModel):
     app: str
     status: str
     reason: str
-    # The release that it made, and the number of that release's first rollout.
+    # The release that it made, and the number of its first rollout.
     release: str | None
     rollout: int | None
     promote: bool
+    replace: bool
     refusals: list[str]
     commit: str
     subject: str
@@ -65,8 +66,12 @@ def create_build(
     note: Annotated[Sentence, Form("")],
     dirty: Annotated[bool, Form(False)],
     promote: Annotated[bool, Form(False)],
+    replace: Annotated[bool, Form(False)],
 ) -> Status:
-    """Build the tar.gz in `source`. With `promote` the server promotes its release, whatever becomes of the client."""
+    """Build the tar.gz in `source`. With `promote` the server promotes its release, whatever becomes of the client.
+
+    While a rollout runs that waits for its end; with `replace` it ends that one.
+    """
     app = find_app(app_name)
     build = actions.create_build(
         app,
@@ -77,6 +82,7 @@ def create_build(
         subject=subject,
         dirty=dirty,
         promote=promote,
+        replace=replace,
         note=note,
     )
     return Status(201, _found(app, build.pk))
@@ -108,7 +114,7 @@ def build_log(
 def _with_results(builds: QuerySet[Build]) -> QuerySet:
     """With the release that each made, which is its first (a change of variables makes more of the same build)."""
     made = Release.objects.filter(build=OuterRef("pk")).order_by("created_at", "id").values("id")[:1]
-    started = Rollout.objects.filter(release=OuterRef("made")).order_by("number").values("number")[:1]
+    started = Rollout.objects.filter(release__build=OuterRef("pk")).order_by("number").values("number")[:1]
     return builds.defer("manifest", "images").annotate(made=Subquery(made)).annotate(started=Subquery(started))
 
 
@@ -125,6 +131,7 @@ def _info(app: App, build: Any) -> BuildInfo:
         release=build.made,
         rollout=build.started,
         promote=build.promote,
+        replace=build.replace,
         refusals=build.refusals,
         commit=build.commit,
         subject=build.subject,

@@ -43,7 +43,7 @@ def find_release(app: App, release_id: str) -> Release:
 def find_rollout(app: App, number: int) -> Rollout:
     rollout = None
     if 0 < number <= NUMBER_MAX:
-        rollout = Rollout.objects.select_related("app").defer("objects_applied").filter(app=app, number=number).first()
+        rollout = Rollout.objects.select_related("app").defer(*Rollout.LARGE).filter(app=app, number=number).first()
     if rollout is None:
         raise missing(f"{app.name} has no rollout {_shown(str(number))}.")
     return rollout

@@ -60,6 +60,8 @@ class Promoted(BaseModel):
 
 class Why(Body):
     note: Sentence = ""
+    # End the rollout that runs, and go on from there; refused while that one is rolled back.
+    replace: bool = False
 
 
 @router.get("", response={200: Page[ReleaseSummary], **documented(404)})
@@ -88,8 +90,8 @@ def release_info(request: Request, app_name: Path[str], release_id: str) -> Rele
 @router.post("/{release_id}/promote", response={201: RolloutInfo, **documented(404, 409)})
 def promote(request: Request, app_name: Path[str], release_id: str, payload: Why | None = None) -> Status:
     """Start a rollout of it."""
-    release = find_release(find_app(app_name), release_id)
-    rollout = actions.promote(release, by=request.actor, note=payload.note if payload else "")
+    release, why = find_release(find_app(app_name), release_id), payload or Why()
+    rollout = actions.promote(release, by=request.actor, note=why.note, replace=why.replace)
     return Status(201, rollout_details(rollout))
 
 
@@ -97,8 +99,8 @@ def promote(request: Request, app_name: Path[str], release_id: str, payload: Why
 def rollback(request: Request, app_name: Path[str], release_id: str, payload: Why | None = None) -> Status:
     """Copy it and start a rollout of the copy. What is staged is discarded."""
     app = find_app(app_name)
-    release = find_release(app, release_id)
-    rollout = actions.rollback(release, by=request.actor, note=payload.note if payload else "")
+    release, why = find_release(app, release_id), payload or Why()
+    rollout = actions.rollback(release, by=request.actor, note=why.note, replace=why.replace)
     return Status(201, Promoted(release=_info(app, rollout.release_id), rollout=rollout_details(rollout)))
 
 

@@ -28,6 +28,7 @@ class RolloutSummary(BaseModel):
     status: str
     release: str
     previous: str | None
+    replaces: int | None
     reason: str
     cause: str
     note: str
@@ -57,7 +58,7 @@ def list_rollouts(request: Request, app_name: Path[str], limit: Limit, cursor: s
     rollouts = Rollout.objects.filter(app=app).order_by("-number")
     if cursor:
         rollouts = rollouts.filter(number__lt=_number(cursor))
-    rows = list(rollouts.defer("objects_applied", "baseline", "progress", "squares", "evidence")[: limit + 1])
+    rows = list(rollouts.defer(*Rollout.LARGE, "baseline", "progress", "squares", "evidence")[: limit + 1])
     return page_of([RolloutSummary(**_columns(row)) for row in rows], [str(row.number) for row in rows], limit)
 
 
@@ -103,6 +104,7 @@ def _columns(rollout: Rollout) -> dict[str, Any]:
         "status": rollout.status,
         "release": rollout.release_id,
         "previous": rollout.previous_id,
+        "replaces": _replaced(rollout),
         "reason": rollout.reason,
         "cause": rollout.cause,
         "note": rollout.note,
@@ -111,6 +113,12 @@ def _columns(rollout: Rollout) -> dict[str, Any]:
         "finished": rollout.finished_at,
         "by": rollout.by_label,
     }
+
+
+def _replaced(rollout: Rollout) -> int | None:
+    if rollout.replaces_id is None:
+        return None
+    return Rollout.objects.filter(pk=rollout.replaces_id).values_list("number", flat=True).first()
 
 
 def _expected_seconds(app: App) -> float | None:

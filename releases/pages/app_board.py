@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from releases import policy
@@ -18,13 +19,17 @@ ACTIVITY_SHOWN = 12
 
 @dataclass(frozen=True)
 class Choice:
-    """A release, what became of it, and what one can do with it now: `action` is promote, rollback or ""."""
+    """A release, what became of it, and what one can do with it now: `action` is promote, rollback or "".
+
+    `replaces`: the number of the rollout that could be ended for its sake, where that alone is in the way.
+    """
 
     release: Release
     rollout: Rollout | None
     outcome: status.Status | None
     action: str
     refusals: list[Reason]
+    replaces: int | None = None
 
 
 class Judge:
@@ -46,7 +51,13 @@ class Judge:
         action = "rollback" if succeeded else "promote"
         own = policy.refusals("promote", by=self.by, release=release)
         reasons = self.general[action] + [reason for reason in own if reason not in self.general[action]]
-        return Choice(release, last, None if succeeded else outcome, action, _once(reasons))
+        replaces = self._replaceable if all(reason.name == "rollout_in_progress" for reason in reasons) else None
+        return Choice(release, last, None if succeeded else outcome, action, _once(reasons), replaces)
+
+    @cached_property
+    def _replaceable(self) -> int | None:
+        running = self.app.unfinished_rollout
+        return running.number if running and running.status != "rolling_back" else None
 
 
 def context(app: App, *, by: Actor) -> dict[str, Any]:
@@ -111,6 +122,8 @@ class Event:
 WORDS = {
     "create_app": "created the app",
     "create_build": "started build",
+    "promote_next": "put next in line",
+    "drop_promote": "did not promote",
     "cancel_build": "cancelled build",
     "promote": "promoted",
     "rollback": "rolled back to",

@@ -22,7 +22,7 @@ def context() -> dict[str, Any]:
     of_apps = Q(pk__in=[app.newest_rollout for app in apps if app.newest_rollout])
     rollouts = {
         rollout.pk: rollout
-        for rollout in Rollout.objects.filter(of_apps).defer("objects_applied", "baseline", "squares", "evidence")
+        for rollout in Rollout.objects.filter(of_apps).defer(*Rollout.LARGE, "baseline", "squares", "evidence")
     }
     waiting = [app.newest_release for app in apps if app.newest_release not in (None, app.active_release_id)]
     releases = Release.objects.only("id", "description", "created_at").in_bulk(waiting)

@@ -58,7 +58,7 @@ def board_for(topic: str, *, by: Actor) -> Board:
         return _of(build.app, topic, build_board.SECTIONS, build_board.context(build, by=by), by=by)
     app_name, _, number = name.rpartition(".")
     rollouts = Rollout.objects.select_related("app", "release__build", "release__rolled_back_to", "previous")
-    rollouts = rollouts.defer("objects_applied", "baseline", "release__env", "previous__env", "previous__manifest")
+    rollouts = rollouts.defer(*Rollout.LARGE, "baseline", "release__env", "previous__env", "previous__manifest")
     number = number if kind == "rollout" and number.isascii() and number.isdigit() and len(number) < 10 else "0"
     rollout = get_object_or_404(rollouts, app__name=app_name, number=int(number))
     return _of(rollout.app, topic, rollout_board.SECTIONS, rollout_board.context(rollout, by=by), by=by)

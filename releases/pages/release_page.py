@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from releases.models import Release
+from releases.models import Release, Rollout
 from releases.pages import compare, status
 from releases.pages.app_board import Judge
 from releases.pages.durations import seconds_taken
@@ -11,7 +11,7 @@ from releases.policy import Actor
 
 def context(release: Release, *, by: Actor) -> dict[str, Any]:
     app = release.app
-    rollouts = list(release.rollouts.order_by("-number").defer("objects_applied", "baseline", "squares"))
+    rollouts = list(release.rollouts.order_by("-number").defer(*Rollout.LARGE, "baseline", "squares"))
     for rollout in rollouts:
         rollout.app = app
     active = app.active_release

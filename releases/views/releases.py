@@ -19,19 +19,24 @@ def detail(request: Request, name: str, release_id: str) -> HttpResponse:
 
 @deed
 def promote(request: Request, name: str, release_id: str) -> HttpResponse:
-    return redirect(actions.promote(_release(name, release_id), by=request.actor, note=_note(request)))
+    release = _release(name, release_id)
+    return redirect(actions.promote(release, by=request.actor, note=_note(request), replace=_replaces(request)))
 
 
 @deed
 def rollback(request: Request, name: str, release_id: str) -> HttpResponse:
     release = _release(name, release_id)
-    rollout = actions.rollback(release, by=request.actor, note=_note(request))
+    rollout = actions.rollback(release, by=request.actor, note=_note(request), replace=_replaces(request))
     messages.info(request, f"{rollout.release_id} is a copy of {release.pk}. Database migrations are not reverted.")
     return redirect(rollout)
 
 
 def _note(request: Request) -> str:
     return request.POST.get("note", "").strip()
+
+
+def _replaces(request: Request) -> bool:
+    return request.POST.get("replace") == "1"
 
 
 def _release(name: str, release_id: str) -> Release:

@@ -41,5 +41,5 @@ def abort(request: Request, name: str, number: int) -> HttpResponse:
 
 
 def _rollout(name: str, number: int) -> Rollout:
-    rollouts = Rollout.objects.select_related("app").defer("objects_applied", "baseline")
+    rollouts = Rollout.objects.select_related("app").defer(*Rollout.LARGE, "baseline")
     return get_object_or_404(rollouts, app__name=name, number=number)
