@@ -4,7 +4,7 @@ IN_VENV = $(PYTHON) deployer/bootstrap.py
 # Tests and checks must not meet the settings, the Redis and the database of a Deployer that runs in this checkout.
 NO_HOME = $(CURDIR)/.test-home
 
-.PHONY: help up password link test check format bench lock clean
+.PHONY: help up password link test faults check format bench lock clean
 
 help:
 	@echo 'make up        install what is missing, then serve http://127.0.0.1:8000 until Ctrl-C'
@@ -12,6 +12,8 @@ help:
 	@echo 'make password  set a new password for the administrator'
 	@echo 'make link      print a one-time sign-in link'
 	@echo 'make test      run the tests (TESTS="tests/test_up.py -k port" runs some of them)'
+	@echo 'make faults    kill workers and trouble the cluster at each step of rollouts, for minutes'
+	@echo '               (FAULTS="-k doom" runs some of them)'
 	@echo 'make check     style, types, the floors of the design, migrations'
 	@echo 'make format    let ruff lay out the code'
 	@echo 'make bench     measure; prints figures'
@@ -29,7 +31,10 @@ link:
 
 test:
 	@$(IN_VENV) dev -- -m tests.chromium
-	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest $(TESTS)
+	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest -n 2 --dist loadfile $(TESTS)
+
+faults:
+	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest tests/faults --numprocesses 2 --dist worksteal --tb short $(FAULTS)
 
 check:
 	@$(IN_VENV) dev -- -m ruff check
