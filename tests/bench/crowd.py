@@ -132,4 +132,4 @@ class Memory(Follower):
                 by_role[process.role] += process.memory()
             if sum(by_role.values()) > self.highest:
                 self.highest, self.by_role = sum(by_role.values()), dict(by_role)
-            self.over.wait(1)
+            self.over.wait(5)  # looking at so many processes costs time of its own
