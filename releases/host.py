@@ -1,7 +1,9 @@
 """The threads that carry rollouts: a worker process carries many at once, and hands all over when it must stop."""
 
+import copy
 import logging
 import threading
+import time
 
 from django.conf import settings
 from django.db import connections
@@ -17,6 +19,7 @@ from releases.pipeline import rollout as procedure
 from releases.pipeline.ground import Ground, HandOver
 
 logger = logging.getLogger(__name__)
+HAND_OVER_SECONDS = 1.5
 
 
 class Host:
@@ -44,15 +47,27 @@ class Host:
             if self.heart is None:
                 self.heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
                 self.heart.start()
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads: its heart must not go on beating
+            self._let_go(taken)
+            raise
 
     def hand_over(self, timeout: float) -> None:
-        """Stop carrying; each rollout is enqueued anew for another worker."""
+        """Stop carrying; each rollout is enqueued anew for another worker, within `timeout` seconds for all of them.
+
+        One that waits for an answer that late loses the pen, and can do no harm any more.
+        """
         self.stop.set()
+        until = time.monotonic() + timeout
         with self.lock:
             threads = list(self.threads.values())
         for thread in threads:
-            thread.join(timeout)
+            thread.join(max(0.0, until - time.monotonic()))
+        with self.lock:
+            late = list(self.carried.values())
+        for rollout in late:
+            self._enqueue_anew(copy.copy(rollout))
 
     # --- One rollout ------------------------------------------------------------------------------------------------
 
@@ -66,13 +81,17 @@ class Host:
         except Exception:
             logger.exception("%s was dropped and waits for the reaper", rollout)
         finally:
-            with self.lock:
-                if self.carried.get(rollout.pk) is rollout:  # else we carry it again, in a later epoch
-                    del self.carried[rollout.pk]
-                    self.threads.pop(rollout.pk, None)
+            self._let_go(rollout)
             connections.close_all()
 
+    def _let_go(self, rollout: Rollout) -> None:
+        with self.lock:
+            if self.carried.get(rollout.pk) is rollout:  # else we carry it again, in a later epoch
+                del self.carried[rollout.pk]
+                self.threads.pop(rollout.pk, None)
+
     def _carry(self, rollout: Rollout) -> None:
+        said = ""
         while True:
             try:
                 mirror = self._mirror()
@@ -81,7 +100,11 @@ class Host:
                 self._start_next(rollout)
                 return
             except ClusterUnavailable as error:
-                logger.warning("%s waits for the cluster: %s", rollout, error.message)
+                if error.message != said:
+                    said = error.message
+                    words = f"Waiting for the cluster: {said}"
+                    logger.warning("%s: %s", rollout, words)
+                    logs.append(rollout, [logs.Line("system/deployer", words, source_key="no cluster")])
                 if self.stop.wait(1):
                     raise HandOver from error
 
@@ -140,6 +163,6 @@ def take(rollout_id: int, epoch: int) -> None:
     host.take(rollout_id, epoch)
 
 
-def stop(timeout: float = 5) -> None:
+def stop(timeout: float = HAND_OVER_SECONDS) -> None:
     host.hand_over(timeout)
     logs.flush()

@@ -159,7 +159,11 @@ def _end_overdue() -> None:
         _fail_build(build, "No worker took it within a day.")
     for rollout in Rollout.objects.filter(status="queued", created_at__lt=now - QUEUED_FOR).select_related("app"):
         if not rollout.inherits_change and rollout.renew():
-            rollout.transition("failed", reason="No worker took it within a day. Nothing that runs was changed.")
+            reason = "No worker took it within a day. Nothing that runs was changed."
+            with transaction.atomic():
+                logs.append(rollout, [logs.Line("system/deployer", reason)])
+                rollout.transition("failed", reason=reason)
+            logs.pages_changed(rollout.app_id)
 
 
 def _fail_build(build: Build, reason: str) -> None:

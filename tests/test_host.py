@@ -1,6 +1,8 @@
 """The threads that carry rollouts: taken once, kept alive by one heart, handed over; on a real embedded cluster."""
 
 import itertools
+import re
+import socket
 import sys
 import threading
 from datetime import timedelta
@@ -166,6 +168,23 @@ def test_a_host_that_stops_hands_over_and_takes_nothing_more(redis, host, rollou
     assert not stored(rollout).taken
 
 
+def test_one_that_waits_for_an_answer_is_handed_over_all_the_same(redis, host, rollout, process, own_home, settings):
+    """Its worker can't be asked to let go; but the pen is taken from it."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        kubeconfig = own_home / "deaf"
+        port = deaf.getsockname()[1]
+        kubeconfig.write_text(re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", process.kubeconfig.read_text()))
+        there, settings.DEPLOYER_KUBECONFIG = settings.DEPLOYER_KUBECONFIG, str(kubeconfig)
+        host.take(rollout.pk, 1)
+        asked, _ = deaf.accept()
+        host.hand_over(0.2)
+        after = stored(rollout)
+        assert (after.epoch, after.taken) == (2, False)
+        assert django_rq.get_queue("rollouts").get_job_ids() == [f"rollout-{rollout.pk}-2"]
+        asked.close()
+    settings.DEPLOYER_KUBECONFIG = there
+
+
 def test_another_worker_goes_on_where_the_first_stopped(redis, host, rollout):
     first = Host()
     first.take(rollout.pk, 1)
@@ -198,6 +217,8 @@ def test_a_rollout_waits_for_a_cluster_that_is_not_there_yet(host, rollout, own_
     host.take(rollout.pk, 1)
     assert beats(rollout)
     assert stored(rollout).status == "queued"
+    told = LogLine.objects.filter(owner=rollout.owner, message__startswith="Waiting for the cluster: ")
+    eventually(lambda: told.count() == 1)
     settings.DEPLOYER_KUBECONFIG = there
     eventually(lambda: is_rolling(rollout))
     abort(rollout)

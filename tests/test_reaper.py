@@ -130,6 +130,7 @@ def test_what_nobody_took_for_a_day_ends(redis):
         row.refresh_from_db()
         assert row.status == "failed" and "No worker took it within a day" in row.reason
         assert row.finished_at
+    assert [line.message for line in logs.after(old_rollout.owner, 0)] == [old_rollout.reason]
 
 
 def test_a_promote_while_redis_was_away_is_made_good(redis, settings):

@@ -186,6 +186,17 @@ def test_what_may_not_begin_any_more_is_dropped_and_that_is_written_down(app, de
     assert fresh(release.build).refusals == ["Promote needs the role deployer."]
 
 
+def test_what_is_dropped_leaves_no_copy_with_todays_environment_behind(app, deployer):
+    factories.active(app, env={"COLOUR": "red"})
+    running = factories.rollout(factories.release(app), status="rolling")
+    actions.promote_when_free(factories.release(app, env={"COLOUR": "blue"}), by=deployer)
+    type(deployer.person).objects.filter(pk=deployer.person.pk).update(role="viewer")
+    ended(running)
+    before = set(Release.objects.values_list("pk", flat=True))
+    assert actions.start_next(app.pk) is None and waiting(app) is None
+    assert set(Release.objects.values_list("pk", flat=True)) == before
+
+
 def test_something_newer_that_became_active_meanwhile_is_not_undone(app, deployer):
     running = factories.rollout(factories.release(app), status="rolling")
     release = factories.release(app)

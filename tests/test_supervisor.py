@@ -20,8 +20,9 @@ SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
 POLITE = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit(0)))
+import os, signal, time
+# Not by print: the signal may come while that still writes `up`.
+signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'bye\\n'), os._exit(0)))
 print('up', flush=True)
 time.sleep(60)
 """

@@ -43,15 +43,12 @@ def start_next(app_id: int) -> Rollout | None:
             return None
         by, note = policy.actor_of(app.next_by, app.next_by_label), app.next_note
         App.objects.filter(pk=app.pk).update(next_release=None, next_by=None, next_by_label="", next_note="")
-        release = _with_todays_environment(app, release, by)
-        reasons = _overtaken(app, release) + policy.refusals("promote", by=by, app=app, release=release)
-        if reasons:
-            _drop(app, release, reasons)
-            return None
         try:
-            with transaction.atomic():
-                return rollouts.promote(release, by=by, note=note)
-        except NotAllowed as refusal:  # somebody else's came first
+            with transaction.atomic():  # with its copy, or neither
+                if reasons := _overtaken(app, release):
+                    raise policy.refusal(reasons)
+                return rollouts.promote(_with_todays_environment(app, release, by), by=by, note=note)
+        except NotAllowed as refusal:
             _drop(app, release, [Reason("refused", words) for words in refusal.reasons or [refusal.message]])
             return None
 

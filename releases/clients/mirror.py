@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -48,7 +48,8 @@ class Mirror:
         self.labels = labels
         self.prefix = prefix
         self.lock = threading.Lock()
-        self.objects: dict[str, dict[tuple[str, str], Object]] = {kind: {} for kind in FIELDS}
+        # By kind and namespace: a look at one app must not walk through those of all the others.
+        self.objects: dict[str, dict[str, dict[str, Object]]] = {kind: {} for kind in FIELDS}
         self.listed = {kind: threading.Event() for kind in FIELDS}
         self.followers: dict[str, set[threading.Event]] = defaultdict(set)
         self.problems: dict[str, ClusterError] = {}
@@ -99,27 +100,23 @@ class Mirror:
             problem = next(iter(self.problems.values()), None)
             if problem:
                 raise problem
-            found = {
-                name: [obj for (space, _), obj in self.objects[kind].items() if space == namespace]
-                for kind, name in FIELDS.items()
-            }
+            found = {name: list(self.objects[kind].get(namespace, {}).values()) for kind, name in FIELDS.items()}
         return View(**found)
 
     def reread(self, namespace: str) -> None:
         """Ask the cluster itself, after a long silence: a stream may be open and dead. Raises ClusterUnavailable."""
         for kind in FIELDS:
             items, at = self.cluster.list_all(kind, namespace, labels=self._labels(kind))
-            listed = {_key(item): {**item, "kind": kind} for item in items}
+            listed = {item["metadata"]["name"]: {**item, "kind": kind} for item in items}
             with self.lock:
                 # A watch may have brought something newer than this list, creations and deletions too.
                 deleted = self.deleted[kind]
-                listed = {key: obj for key, obj in listed.items() if _version(obj) > deleted.get(key, -1)}
-                known = {key: obj for key, obj in self.objects[kind].items() if key[0] == namespace}
-                news = {key for key, obj in listed.items() if key not in known or _version(obj) > _version(known[key])}
-                gone = {key for key in known.keys() - listed.keys() if _version(known[key]) <= _number(at)}
-                for key in gone:
-                    del self.objects[kind][key]
-                self.objects[kind].update({key: listed[key] for key in news})
+                listed = {name: obj for name, obj in listed.items() if _version(obj) > deleted.get(_key(obj), -1)}
+                known = self.objects[kind].get(namespace, {})
+                news = {name for name, obj in listed.items() if _version(obj) > _version(known.get(name))}
+                gone = {name for name in known.keys() - listed.keys() if _version(known[name]) <= _number(at)}
+                kept = {name: obj for name, obj in known.items() if name not in gone}
+                self._shelve(kind, namespace, {**kept, **{name: listed[name] for name in news}})
                 if news or gone:
                     self._wake({namespace})
                     self._reopen(kind)
@@ -145,12 +142,15 @@ class Mirror:
 
     def _list(self, kind: str) -> str:
         items, version = self.cluster.list_all(kind, labels=self._labels(kind))
-        fresh = {_key(item): item for item in items if self._is_ours(kind, item)}
+        fresh: dict[str, dict[str, Object]] = defaultdict(dict)
+        for item in items:
+            if self._is_ours(kind, item):
+                item.setdefault("kind", kind)  # items of a list name none
+                space, name = _key(item)
+                fresh[space][name] = item
         with self.lock:
-            for item in fresh.values():  # items of a list name no kind
-                item.setdefault("kind", kind)
-            changed = {key[0] for key in fresh.keys() ^ self.objects[kind].keys()} | {key[0] for key in fresh}
-            self.objects[kind] = fresh
+            changed = fresh.keys() | self.objects[kind].keys()
+            self.objects[kind] = dict(fresh)
             self.problems.pop(kind, None)
             self._wake(changed)
         self.listed[kind].set()
@@ -193,22 +193,32 @@ class Mirror:
             self.streams[kind].close()
 
     def _store(self, kind: str, change: str, obj: Object) -> None:
+        space, name = _key(obj)
         with self.lock:
+            known = self.objects[kind].get(space, {})
             if change == "DELETED":
-                self.objects[kind].pop(_key(obj), None)
+                known.pop(name, None)
+                self._shelve(kind, space, known)
                 if len(self.deleted[kind]) >= DELETED_KEPT:
                     self.deleted[kind].clear()
-                self.deleted[kind][_key(obj)] = _version(obj)
+                self.deleted[kind][space, name] = _version(obj)
             else:
-                self.objects[kind][_key(obj)] = obj
-            self._wake({obj["metadata"].get("namespace", "")})
+                self.objects[kind].setdefault(space, {})[name] = obj
+            self._wake({space})
+
+    def _shelve(self, kind: str, namespace: str, objects: dict[str, Object]) -> None:
+        """The lock is held. These are all there are; of a namespace that is empty nothing is kept."""
+        if objects:
+            self.objects[kind][namespace] = objects
+        else:
+            self.objects[kind].pop(namespace, None)
 
     def _problem(self, kind: str, error: ClusterError) -> None:
         with self.lock:
             self.problems[kind] = error
             self._wake(set(self.followers))
 
-    def _wake(self, namespaces: set[str]) -> None:
+    def _wake(self, namespaces: Iterable[str]) -> None:
         for namespace in namespaces:
             for woken in self.followers.get(namespace, ()):
                 woken.set()
@@ -220,9 +230,9 @@ class Mirror:
         return kind != "Event" or obj["metadata"].get("namespace", "").startswith(self.prefix)
 
 
-def _version(obj: Object) -> int:
-    """Versions are numbers that rise, in every cluster that we know; one that is not counts as older."""
-    return _number(obj["metadata"].get("resourceVersion", ""))
+def _version(obj: Object | None) -> int:
+    """Versions are numbers that rise, in every cluster that we know; others are older, no object is oldest."""
+    return -1 if obj is None else _number(obj["metadata"].get("resourceVersion", ""))
 
 
 def _number(version: str) -> int:

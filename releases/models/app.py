@@ -47,7 +47,8 @@ class App(Authored):
 
     @property
     def unfinished_rollout(self) -> "Rollout | None":
-        return self.rollouts.filter(status__in=ROLLOUT_UNFINISHED).first()
+        found = self.rollouts.filter(status__in=ROLLOUT_UNFINISHED)
+        return found.defer(*found.model.LARGE).first()
 
     @property
     def status(self) -> str:

@@ -77,7 +77,8 @@ class Writer:
             self.cluster.apply(obj, manager=MANAGER, dry_run=True)
 
     def delete(self, live: Object) -> bool:
-        """Delete exactly the object that was read. False when it has changed since, or is gone."""
+        """Delete exactly the object that was read. False when it has changed since, or is gone. Raises Stale."""
+        self._refuse_newer(live)
         metadata = live["metadata"]
         try:
             return self.cluster.delete(
@@ -103,9 +104,8 @@ class Writer:
                 name = item["metadata"]["name"]
                 kept = (kind, name) in names or (kind == "Secret" and name in kept_secrets)
                 if not kept and self.own.is_ours(item):
-                    live = {**item, "kind": kind}
-                    self._refuse_newer(live)
-                    found.append(live)
+                    found.append({**item, "kind": kind})
+                    self._refuse_newer(found[-1])
         return found
 
     @property

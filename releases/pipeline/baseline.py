@@ -1,14 +1,16 @@
 """What ran before the first write: a restore must come back to this, and verdicts count from here."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from releases.clients.cluster import Cluster
-from releases.models import Rollout
+from releases.models import LogLine, Rollout
 from releases.pipeline import following, manifests
 from releases.pipeline.ownership import Own
 
 Object = dict[str, Any]
+CHAIN = 20  # rollouts that look back for what was told: events are kept for an hour
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,19 @@ def inherited(rollout: Rollout) -> Baseline | None:
         if before.status not in ("cancelled", "superseded", "failed"):  # these here have changed nothing
             return None
     return None
+
+
+def told_since(rollout: Rollout) -> dict[str, int]:
+    """Event uid → count, of the events in the logs of the rollouts whose baseline this one may inherit."""
+    earlier = Rollout.objects.filter(app=rollout.app_id, number__lt=rollout.number).order_by("-number").only("status")
+    since = takewhile(lambda before: before.status not in ("succeeded", "rolled_back"), earlier[:CHAIN])
+    lines = LogLine.objects.filter(owner__in=[before.owner for before in since], stream__startswith="system/k8s/")
+    told: dict[str, int] = {}
+    for key in lines.exclude(source_key=None).values_list("source_key", flat=True):
+        uid, _, count = str(key).rpartition(" ")
+        if count.isdigit():
+            told[uid] = max(told.get(uid, 0), int(count))
+    return told
 
 
 def _read(cluster: Cluster, namespace: str, objects: list[Object], own: Own) -> Baseline:

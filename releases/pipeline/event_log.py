@@ -45,6 +45,7 @@ class EventLog:
         since = self.unknown.setdefault(uid, now)
         if now - since > UNKNOWN_FOR:
             self.told[uid] = count(event)
+            del self.unknown[uid]
         return False
 
 

@@ -31,11 +31,14 @@ __all__ = [
 Object = dict[str, Any]
 
 
-def log_of_events(rollout: Rollout) -> EventLog:
-    """Knows what was told, and which processes were ours, before our first write: they may be gone by now."""
+def log_of_events(rollout: Rollout, told: Mapping[str, int] | None = None) -> EventLog:
+    """Knows what was told, and which processes were ours, before our first write: they may be gone by now.
+
+    `told`: event uid → count, of those that earlier rollouts have told since the baseline, where it is inherited.
+    """
     known = rollout.baseline or {}
     uids = (uid for service in known.get("services", {}).values() for uid in service.get("exits", {}))
-    return EventLog(known.get("events", {}), uids)
+    return EventLog({**known.get("events", {}), **(told or {})}, uids)
 
 
 # --- What is judged -------------------------------------------------------------------------------------------------

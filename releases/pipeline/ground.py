@@ -16,7 +16,9 @@ from releases.clients.cluster import Cluster, connect
 from releases.clients.mirror import Mirror, View
 from releases.errors import ClusterUnavailable, RolloutFailed, Stale
 from releases.models import Rollout
+from releases.pipeline import baseline, following
 from releases.pipeline.applying import Object, Writer
+from releases.pipeline.event_log import EventLog
 from releases.pipeline.ownership import Own
 
 logger = logging.getLogger(__name__)
@@ -106,6 +108,9 @@ class Ground:
                 rollout.abort_requested_at, rollout.abort_by = fresh
                 raise Aborted
 
+    def event_log(self) -> EventLog:
+        return following.log_of_events(self.rollout, baseline.told_since(self.rollout))
+
     def view(self) -> View:
         """What is ours in the namespace, as last reported. Raises ClusterUnavailable."""
         return self.own.view(self.mirror.view(self.namespace))
@@ -136,7 +141,7 @@ class Ground:
             self.say(f"Waiting for the cluster: {error.message}{asked}")
             self.remember(progress={**self.rollout.progress, "away_since": self.away_since.isoformat()})
         if now - self.away_since > AWAY_FOR:
-            self.away_since = None
+            self._forget_absence()  # the restore waits for a day of its own
             raise RolloutFailed("The cluster did not answer for a day.", cause="cluster_unavailable")
         if self._is_elsewhere_now():
             raise HandOver
@@ -150,10 +155,14 @@ class Ground:
         away = max(0.0, (timezone.now() - self.away_since).total_seconds())
         if self.said_away:
             self.say(f"The cluster answers again, after {away:.0f} s.")
+        self._forget_absence()
+        return away
+
+    def _forget_absence(self) -> None:
+        if self.said_away:
             kept = {key: value for key, value in self.rollout.progress.items() if key != "away_since"}
             self.remember(progress=kept)
         self.away_since, self.said_away = None, False
-        return away
 
     def database_is_away(self, error: Exception) -> None:
         """Wait a moment; what we waited for can be told only once it is back."""
@@ -165,8 +174,18 @@ class Ground:
 
     def database_is_back(self) -> None:
         if self.database_lost is not None:
+            self._read_again()
             self.say(f"Waited {time.monotonic() - self.database_lost:.0f} s for the database.")
             self.database_lost = None
+
+    def _read_again(self) -> None:
+        """Of the write in which the database was lost nobody knows whether it was done. Raises Stale."""
+        rollout = self.rollout
+        fresh = Rollout.objects.filter(pk=rollout.pk, epoch=rollout.epoch).first()
+        if fresh is None:
+            raise Stale(f"{rollout} was taken over by another worker.")
+        for column in Rollout._meta.concrete_fields:
+            setattr(rollout, column.attname, getattr(fresh, column.attname))
 
     def _is_elsewhere_now(self) -> bool:
         try:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from releases import logs
 from releases.errors import RolloutFailed
 from releases.models import Rollout
-from releases.pipeline import applying, baseline, manifests, release_command
+from releases.pipeline import applying, baseline, command_job, manifests
 from releases.pipeline.ground import Ground
 
 
@@ -62,7 +62,7 @@ def _namespace_is_there(ground: Ground) -> bool:
 
 def _earlier_commands_are_gone(ground: Ground) -> bool:
     """That of a rollout which was replaced may still be ending."""
-    jobs = release_command.of_earlier_rollouts(ground)
+    jobs = command_job.of_earlier_rollouts(ground)
     if jobs:
         _wait_for(ground, f"the end of {', '.join(jobs)}, an earlier release command", key="waiting for a command")
     return not jobs
@@ -72,7 +72,7 @@ def _wait_for(ground: Ground, what: str, *, key: str) -> None:
     """A moment. Raises RolloutFailed when that has taken too long."""
     ground.check()
     deadline = timedelta(seconds=ground.rollout.release.manifest["deployment"]["deadline"])
-    if timezone.now() - ground.rollout.created_at > deadline:
+    if timezone.now() - (ground.rollout.started_at or timezone.now()) > deadline:
         raise RolloutFailed(f"Waited {deadline.total_seconds():.0f} s for {what}.")
     ground.say(f"Waiting for {what}.", key=key)
     ground.stop.wait(0.2)

@@ -25,10 +25,6 @@ def begin(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -
     """Say what failed and why, with the last words of the process, and turn round."""
     rollout = ground.rollout
     before = APP_STATUS[rollout.status]
-    if rollout.status in ("queued", "releasing"):  # what it replaced has changed what runs
-        known = baseline.inherited(rollout)
-        changes = {"baseline": known.known, "templates_before": known.templates} if known else {}
-        rollout.transition("rolling", **changes)
     evidence = evidence or _last_words(ground, verdict)
     target = f"Restoring {rollout.previous_id}." if rollout.previous_id else "Taking it down: there was nothing before."
     lines = [logs.Line("system/deployer", verdict.reason)]
@@ -39,11 +35,15 @@ def begin(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -
     lines += [logs.Line("system/deployer", text) for text in (verdict.hint, target, warning) if text]
     with transaction.atomic():
         ground.say_all([*lines, ground.status_line(before, "Rollback")])
+        if rollout.status in ("queued", "releasing"):  # what it replaced has changed what runs
+            known = baseline.inherited(rollout)
+            changes = {"baseline": known.known, "templates_before": known.templates} if known else {}
+            rollout.transition("rolling", **changes)
         rollout.transition(
             "rolling_back",
             reason=ground.clean(verdict.reason),
             cause=verdict.cause,
-            hint=verdict.hint,
+            hint=ground.clean(verdict.hint),
             evidence=[ground.clean(text) for text in evidence],
             progress={**rollout.progress, "restore_since": timezone.now().isoformat()},
         )
@@ -131,7 +131,7 @@ def _remove_surplus(ground: Ground, objects: list[Object]) -> bool:
 
 def _follow(ground: Ground, target: Rollout | None, objects: list[Object], written: dict[str, Object]) -> None:
     rollout = ground.rollout
-    events = following.log_of_events(rollout)
+    events = ground.event_log()
     removed = False
     while True:
         ground.check(abortable=False)

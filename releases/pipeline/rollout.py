@@ -10,7 +10,16 @@ from releases import logs
 from releases.clients.cluster import Object
 from releases.errors import ClusterError, ClusterUnavailable, IllegalTransition, RolloutFailed, Stale
 from releases.models import App, Rollout
-from releases.pipeline import applying, following, health, manifests, release_command, restore, secrets_in_use
+from releases.pipeline import (
+    applying,
+    command_job,
+    following,
+    health,
+    manifests,
+    release_command,
+    restore,
+    secrets_in_use,
+)
 from releases.pipeline.ground import Aborted, Ground, HandOver
 from releases.pipeline.health import Verdict
 from releases.pipeline.preparing import prepare, resting
@@ -18,6 +27,7 @@ from releases.pipeline.preparing import prepare, resting
 logger = logging.getLogger(__name__)
 LATE_KINDS = ("Ingress",)  # what sends people to the new processes comes when those are there
 LOOK_SECONDS = 1.0
+REWRITES = 5
 
 
 def carry(ground: Ground) -> None:
@@ -73,9 +83,21 @@ def roll(ground: Ground) -> None:
         restore.begin(ground, verdict)
     elif overwritten := ground.writer.unstamped([obj for obj in ground.objects() if obj["kind"] not in LATE_KINDS]):
         # A worker that was taken over from had been about to create it; or somebody has just removed it.
-        ground.say(f"Not as it was written, so written again: {', '.join(overwritten)}.")
+        _write_again(ground, overwritten)
     else:
         finish(ground)
+
+
+def _write_again(ground: Ground, overwritten: list[str]) -> None:
+    """A few times: somebody else's program may take away what marks it as ours, for ever."""
+    words, progress = ", ".join(overwritten), ground.rollout.progress
+    times = progress.get("rewritten", 0) + 1
+    if times > REWRITES:
+        hint = "Find out which program changes what Deployer writes, and have it leave this namespace alone."
+        raise RolloutFailed(f"Somebody else keeps changing what was written: {words}.", cause="edited", hint=hint)
+    ground.say(f"Not as it was written, so written again: {words}.", key=f"rewritten {times}")
+    ground.remember(progress={**progress, "rewritten": times})
+    ground.stop.wait(LOOK_SECONDS)
 
 
 def hold(ground: Ground) -> None:
@@ -107,7 +129,7 @@ def follow(ground: Ground) -> Verdict:
     """Complete, verified where that was asked for; or failed."""
     rollout = ground.rollout
     first = rollout.previous_id is None
-    events = following.log_of_events(rollout)
+    events = ground.event_log()
     while True:
         ground.check()
         view = ground.view()
@@ -151,6 +173,7 @@ def finish(ground: Ground) -> None:
     for obj in ground.objects():
         if obj["kind"] in LATE_KINDS:
             ground.writer.apply(obj)
+    ground.check()
     for warning in applying.prune(ground.writer, ground.objects(), kept_secrets=kept_secrets(ground)):
         ground.say(warning)
     unverified = _scaled_to_nothing(ground)
@@ -159,6 +182,7 @@ def finish(ground: Ground) -> None:
         reason += f" Scaled to 0, so not verified: {', '.join(unverified)}."
     with transaction.atomic():
         app = App.objects.select_for_update().get(pk=rollout.app_id)
+        ground.check()  # an abort takes the same lock: one that was granted is not forgotten here
         env = rollout.release.env
         staged = {name: value for name, value in app.staged.items() if env.get(name) != value}
         ground.say_all([logs.Line("system/deployer", reason), ground.status_line("Updating", "Running")])
@@ -198,6 +222,7 @@ def _give_up(ground: Ground, verdict: Verdict, evidence: list[str] | None = None
 def _end_unchanged(ground: Ground, verdict: Verdict, evidence: list[str]) -> None:
     rollout = ground.rollout
     cancelled = verdict.cause == "aborted"
+    rollout.beat()  # raises Stale: then the Secret is another's
     partly = " The release command may have run in part." if cancelled and rollout.status == "releasing" else ""
     reason = f"{verdict.reason} Nothing that runs was changed.{partly}"
     _remove_secret(ground)
@@ -208,10 +233,10 @@ def _end_unchanged(ground: Ground, verdict: Verdict, evidence: list[str]) -> Non
             "cancelled" if cancelled else "failed",
             reason=ground.clean(reason),
             cause=verdict.cause,
-            hint=verdict.hint,
+            hint=ground.clean(verdict.hint),
             evidence=[ground.clean(text) for text in evidence],
         )
-    release_command.remove(ground)
+    command_job.remove(ground)
 
 
 def _remove_secret(ground: Ground) -> None:
@@ -224,6 +249,8 @@ def _remove_secret(ground: Ground) -> None:
         secret = ground.cluster.find("Secret", ground.namespace, manifests.secret_name(rollout.release_id))
         if secret and ground.own.is_ours(secret):
             ground.writer.delete({**secret, "kind": "Secret"})
+    except Stale:
+        rollout.beat()  # raises Stale itself when it is a later rollout of ours that has begun with it
     except ClusterError as error:
         logger.info("the Secret of %s stays for the next prune: %s", rollout.release_id, error.message)
 

@@ -145,6 +145,37 @@ def test_a_strangers_job_of_its_name_is_refused(world):
     assert world.get("Job", name)["metadata"]["uid"] == theirs["metadata"]["uid"]
 
 
+def test_a_worker_that_was_taken_over_from_does_not_stop_it(world, process, tmp_path):
+    """It comes back from a long pause, and finds the Job not as it was."""
+    go = tmp_path / "go"
+    program = f"import os, time\nprint('begun', flush=True)\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)"
+
+    class Late(Cluster):
+        def find(self, kind, namespace, name):
+            if kind == "Job" and self.paused:
+                Rollout.objects.get(pk=rollout.pk).renew()
+                return None
+            return super().find(kind, namespace, name)
+
+    rollout = world.promote(world.release(command=program))
+    late = Late(process.kubeconfig)
+    late.paused = False
+    first = world.worker(rollout, late)
+    eventually(lambda: said(world, rollout) == ["begun"])
+    job = world.get("Job", f"release-{rollout.number}")
+    late.paused = True
+    labels = {**job["metadata"]["labels"], manifests.MANAGED_BY: "somebody"}  # its watch tells that it is gone
+    world.meddle(job, metadata={"labels": labels})
+    first.end()
+    assert isinstance(first.fate, Stale)
+    job = world.meddle(job, metadata={"labels": job["metadata"]["labels"]})
+    assert "deletionTimestamp" not in job["metadata"]
+    go.touch()
+    ended = world.worker(Rollout.objects.get(pk=rollout.pk)).end()
+    assert ended.status == "succeeded", ended.reason
+    assert said(world, ended) == ["begun"]
+
+
 # --- How it ends ----------------------------------------------------------------------------------------------------
 
 
@@ -212,3 +243,64 @@ def test_one_that_fails_says_how_and_what_it_said_last(world):
     assert (ended.status, ended.cause) == ("failed", "release_command")
     assert "exited with 4" in ended.reason and ended.evidence == ["no such table"]
     assert world.running() == [("web", before.pk)]
+
+
+# --- A worker that dies while it ends it ----------------------------------------------------------------------------
+
+
+class Unstoppable(Cluster):
+    """Its Job can't be deleted."""
+
+    def delete(self, kind, *place, **options):
+        if kind == "Job":
+            raise ClusterUnavailable("gone fishing")
+        return super().delete(kind, *place, **options)
+
+
+def job_is_gone(world, rollout):
+    """What the worker that died had been about to do, and what it may just have done."""
+    world.cluster.delete("Job", world.namespace, f"release-{rollout.number}", propagation="Foreground")
+    eventually(lambda: not world.names("Job"))
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_why_it_failed_is_known_to_whoever_takes_over_while_it_is_stopped(world, process, deleted):
+    rollout = world.promote(world.release(command="print('no such table'); raise SystemExit(4)"))
+    first = world.worker(rollout, Unstoppable(process.kubeconfig))
+    eventually(lambda: "exited with 4" in str(Rollout.objects.get(pk=rollout.pk).progress))
+    again = first.hand_over()
+    if deleted:
+        job_is_gone(world, again)
+    ended = world.worker(again).end()
+    assert (ended.status, ended.cause, ended.evidence) == ("failed", "release_command", ["no such table"])
+    assert "exited with 4" in ended.reason and world.names("Job") == set()
+
+
+def test_an_abort_is_no_failure_when_another_worker_finds_its_job_gone(world, process):
+    rollout = world.promote(world.release(command=SLEEPS))
+    first = world.worker(rollout, Unstoppable(process.kubeconfig))
+    eventually(lambda: said(world, rollout) == ["begun"])
+    actions.abort(rollout, by=policy.SYSTEM)
+    again = first.hand_over()
+    job_is_gone(world, again)
+    ended = world.worker(again).end()
+    assert ended.status == "cancelled" and "may have run in part" in ended.reason
+
+
+def test_one_that_was_aborted_before_it_began_is_never_let_go(world, process):
+    let_go = []
+
+    class Watched(Cluster):
+        def create(self, obj):
+            if obj["kind"] == "Job":
+                actions.abort(rollout, by=policy.SYSTEM)
+            return super().create(obj)
+
+        def apply(self, obj, **options):
+            let_go.extend([obj] if obj["kind"] == "Job" else [])
+            return super().apply(obj, **options)
+
+    rollout = world.promote(world.release(command=SLEEPS))
+    ended = world.worker(rollout, Watched(process.kubeconfig)).end()
+    assert ended.status == "cancelled" and not let_go
+    assert world.names("Job") == world.names("Pod") == set()

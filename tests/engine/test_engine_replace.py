@@ -3,10 +3,12 @@
 import pytest
 
 from releases import actions, policy
-from releases.errors import IllegalTransition, Stale
-from releases.models import Rollout
+from releases.errors import IllegalTransition, Refused, Stale
+from releases.models import LogLine, Rollout
 from releases.pipeline import manifests
+from releases.pipeline.applying import Writer
 from tests.clusters import eventually
+from tests.engine.world import refusing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLEEPS = "import time; print('begun', flush=True); time.sleep(60)"
@@ -14,6 +16,12 @@ SLEEPS = "import time; print('begun', flush=True); time.sleep(60)"
 
 def fresh(rollout):
     return Rollout.objects.get(pk=rollout.pk)
+
+
+def told(rollout):
+    """Keys of the cluster's events in its log."""
+    lines = LogLine.objects.filter(owner=rollout.owner, stream__startswith="system/k8s/")
+    return list(lines.exclude(stream="system/k8s/atom/app").values_list("source_key", flat=True))
 
 
 def stuck(world, *names, **options):
@@ -27,6 +35,7 @@ def stuck(world, *names, **options):
 def test_it_goes_forward_and_what_only_the_replaced_one_had_goes_with_it(world):
     world.active()
     old, worker = stuck(world, "web", "extra")
+    eventually(lambda: told(old))
     release = world.release("web")
     ended = world.carried(release, replace=True)
     assert ended.status == "succeeded", ended.reason
@@ -34,6 +43,7 @@ def test_it_goes_forward_and_what_only_the_replaced_one_had_goes_with_it(world):
     assert world.running() == [("web", release.pk)] and world.names("Deployment") == {"web"}
     assert "Status: Updating => Rollback" not in world.log(old) + world.log(ended)
     assert world.log(ended)[0] == "Status: Updating => Pending"
+    assert not set(told(old)) & set(told(ended)), "what the replaced one has told is told again"
     worker.end()
     assert isinstance(worker.fate, Stale | IllegalTransition)
     assert ended.baseline == fresh(old).baseline and ended.templates_before == fresh(old).templates_before
@@ -122,3 +132,24 @@ def test_replaced_again_and_again_the_last_one_wins(world):
     assert [fresh(one).status for one in (first, second, third)] == ["superseded"] * 3
     assert ended.baseline["services"]["web"] == fresh(first).baseline["services"]["web"]
     assert world.names("Deployment") == {"web"} and good.pk != release.pk
+
+
+def test_a_worker_that_was_replaced_leaves_the_secret_of_the_same_release(world):
+    """The cluster refuses it in the moment in which somebody promotes the release once more."""
+    release = world.release()
+    rollout = world.promote(release)
+    began = []
+
+    def error_for(method, kind, name):
+        if method == "dry run" and not began:
+            began.append(world.promote(release, replace=True))
+            [secret] = [obj for obj in manifests.render(release, installation="local") if obj["kind"] == "Secret"]
+            stamp = (began[0].number, began[0].epoch)
+            Writer(world.cluster, world.namespace, "local", stamp).apply(secret)
+            raise Refused("No.")
+
+    stale = world.worker(rollout, refusing(error_for)(world.cluster.kubeconfig))
+    stale.end()
+    assert isinstance(stale.fate, Stale | IllegalTransition)
+    assert world.names("Secret") == {manifests.secret_name(release.pk)}
+    assert world.worker(began[0]).end().status == "succeeded"

@@ -51,8 +51,9 @@ def manifest(
     return {"services": {"web": web}, "deployment": {"strategy": "rolling", "deadline": deadline}} | more
 
 
-def worker(*, verify: int = 1) -> dict[str, Any]:
-    """A service without a port, run by WORKER: it counts as good once it has run for so many seconds."""
+def worker(*, verify: int = 2) -> dict[str, Any]:
+    """A service without a port, run by WORKER: it counts as good once it has run for so many seconds (the cluster's
+    times have no parts of a second, so one would be none now and then)."""
     scale = {"count": 1, "cpu": 50, "memory": 32}
     return {"build": ".", "command": [*PYTHON, "worker.py"], "scale": scale, "deployment": {"verify": verify}}
 
