@@ -3,7 +3,6 @@
 import io
 import tarfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ import pytest
 from tests.journeys import sources
 from tests.journeys.app import App
 from tests.journeys.house import House
-from tests.journeys.told import finished
-from tests.journeys.waiting import until
 
 SERVICE = "services:\n  web:\n    command: python3 server.py\n"
 MANIFESTS = {
@@ -247,19 +244,6 @@ def test_a_second_promote_is_refused_and_names_the_first(app: App, tmp_path: Pat
     assert answer.status_code == 409, "an app that rolls out can't be deleted"
     assert app.post(f"/rollouts/{number}/abort").status_code == 200
     assert app.ended(number)["status"] in ("cancelled", "rolled_back")
-
-
-def test_a_deploy_waits_for_the_rollout_that_runs(app: App, tmp_path: Path) -> None:
-    number = app.promote(app.built(sources.never_ready(tmp_path / "slow", deadline=60, count=1)))
-    begun = time.monotonic()
-    command = app.house.start_command("deploy", str(sources.serving(tmp_path / "other", "v2")), "-a", app.name)
-    remembered = until(lambda: app.get()["next"], "a release that is promoted next", tell=lambda: str(app.get()))
-    assert app.rollout()["number"] == number, "one at a time"
-    assert app.post(f"/rollouts/{number}/abort").status_code == 200
-    told = finished(command, begun)
-    assert told.status == 0, told.all
-    assert (app.release, app.get()["next"]) == (remembered, None)
-    assert app.answers("version v2")
 
 
 def test_of_two_promotes_in_the_same_instant_one_wins(app: App, tmp_path: Path) -> None:
