@@ -1,9 +1,10 @@
 """Unpack an upload that nobody vouches for: nothing outside the folder, nothing but files, folders and inner links."""
 
 import gzip
-import tarfile
 import zlib
 from pathlib import Path
+
+from backports import tarfile  # the filters came to Python with 3.11.4, which Debian 12 does not have
 
 from releases.errors import BuildFailed
 
@@ -47,7 +48,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int, max_files: int) -> tu
         # Headers and padding cost at most 1 KiB and a half per member.
         with gzip.open(archive) as stream:
             bounded = _Bounded(stream, max_bytes + 1536 * max_files)
-            with tarfile.open(fileobj=bounded, mode="r:") as tar:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=bounded, mode="r:") as tar:
                 for member in tar:
                     files, size = files + 1, size + member.size
                     if files > max_files:
