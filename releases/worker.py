@@ -33,6 +33,11 @@ class BuildWorker(Worker):
 class RolloutWorker(SimpleWorker):
     """Takes rollouts without waiting for them; on SIGTERM hands all over within moments."""
 
+    @property
+    def dequeue_timeout(self) -> int:
+        """Seconds. A SIGTERM that comes right before the queue is asked is only looked at afterwards."""
+        return 1
+
     def handle_warm_shutdown_request(self) -> None:
         super().handle_warm_shutdown_request()
         host.host.stop.set()

@@ -22,12 +22,13 @@ class Output:
     """Follows the log of a pod in a thread of its own.
 
     A line is known by its time in the cluster and its place among those of the same time: where the stream breaks, it
-    is read again from that second, and what is stored already is dropped by its source key.
+    is read again from that second, and what has come before is left out. It must not wake anybody either: who is woken
+    again and again never finds the cluster silent.
     """
 
     def __init__(self, rollout: Rollout, cluster: Cluster, pod: str, woken: threading.Event) -> None:
         self.cluster, self.namespace, self.pod, self.woken = cluster, rollout.app.namespace, pod, woken
-        self.since = _last_time(rollout)
+        self.newest = _last_told(rollout)
         self.read: queue.Queue[Line] = queue.Queue(WAITING_LINES)
         self.stopped = threading.Event()
         self.stream: LogLines | None = None
@@ -90,7 +91,7 @@ class Output:
 
     def _open(self, *, follow: bool) -> LogLines:
         stream = self.cluster.follow_log(
-            self.namespace, self.pod, container=manifests.CONTAINER, since=self.since, follow=follow
+            self.namespace, self.pod, container=manifests.CONTAINER, since=self.newest[0], follow=follow
         )
         with self.lock:
             self.stream = stream
@@ -99,13 +100,14 @@ class Output:
         return stream
 
     def _numbered(self, stream: LogLines) -> Iterator[Line]:
-        """Each line with its source key; remembers from when to read again."""
+        """Each new line with its source key; remembers from where to read again."""
         last, place = "", 0
         for time, text in stream:
             place = place + 1 if time == last else 0
             last = time
-            yield Line(STREAM, text, source_key=f"output {time} {place}")
-            self.since = time
+            if (time, place) > self.newest:
+                yield Line(STREAM, text, source_key=f"output {time} {place}")
+                self.newest = time, place
 
 
 def last_lines(cluster: Cluster, namespace: str, pod: str, count: int) -> list[str]:
@@ -115,8 +117,11 @@ def last_lines(cluster: Cluster, namespace: str, pod: str, count: int) -> list[s
     )
 
 
-def _last_time(rollout: Rollout) -> str:
-    """Up to where it was told: from the source key of the last line that is stored."""
+def _last_told(rollout: Rollout) -> tuple[str, int]:
+    """Time and place of the last line that is stored, from its source key."""
     told = LogLine.objects.filter(owner=rollout.owner, stream=STREAM).order_by("-number")
     key = told.values_list("source_key", flat=True).first() or ""
-    return key.split(" ")[1] if key.startswith("output ") else ""
+    if not key.startswith("output "):
+        return "", 0
+    _, time, place = key.split(" ")
+    return time, int(place)

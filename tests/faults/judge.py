@@ -94,7 +94,7 @@ def _plain(text: str) -> str:
 
 
 def _untold(run: Run, rollout: Object, words: Iterable[str]) -> list[str]:
-    """First events about what is still there, from a second after the rollout began to a second before it ended."""
+    """First events about what is still there, from a second after the rollout began to two before it ended."""
     kinds = ("pods", "replicasets", "deployments")
     uids = {obj["metadata"]["uid"] for kind in kinds for obj in run.app.objects(kind)}
     end = datetime.fromisoformat(rollout["finished"]).timestamp()
@@ -103,7 +103,7 @@ def _untold(run: Run, rollout: Object, words: Iterable[str]) -> list[str]:
         first = event.get("firstTimestamp")
         if not first or event["involvedObject"].get("uid") not in uids:
             continue
-        if run.begun + 1 < datetime.fromisoformat(first).timestamp() < end - 1 and event.get("count", 1) == 1:
+        if run.begun + 1 < datetime.fromisoformat(first).timestamp() < end - 2 and event.get("count", 1) == 1:
             message = " ".join(event["message"].split())
             lines.append(f"system/k8s/{event['involvedObject']['name']} {message}")
     return [line for line in lines if line not in words]
