@@ -57,6 +57,18 @@ def test_files_folders_and_links_inside_come_out_as_they_went_in(place):
     assert os.access(folder / "run", os.X_OK)
 
 
+def test_a_link_that_leads_out_through_one_that_comes_later_is_refused(place):
+    """Judged by its text when it came, `c` stayed inside."""
+    archive = tar_gz(
+        {},
+        member("d", tarfile.DIRTYPE, mode=0o755),
+        member("d/e", tarfile.DIRTYPE, mode=0o755),
+        member("c", tarfile.SYMTYPE, linkname="d/e/z/../secret"),
+        member("d/e/z", tarfile.SYMTYPE, linkname="../.."),
+    )
+    assert "'c' leads out of it" in refused(place, archive)
+
+
 @pytest.mark.parametrize(
     "name",
     [

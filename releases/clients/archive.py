@@ -1,6 +1,7 @@
 """Unpack an upload that nobody vouches for: nothing outside the folder, nothing but files, folders and inner links."""
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int, max_files: int) -> tu
                     tar.extract(member, folder, filter="data")
             while bounded.read(READ_MAX):
                 pass  # to the checksum behind the last member
+        _refuse_ways_out(folder)
     except tarfile.FilterError as error:
         raise BuildFailed(f"The source archive is refused: {error}.") from error
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeError) as error:
@@ -73,6 +75,16 @@ def _refuse_strange(member: tarfile.TarInfo) -> None:
         raise BuildFailed(f"The source archive is refused: {member.name[:200]!r} leads out of it.")
     if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
         raise BuildFailed(f"The source archive is refused: {member.name[:200]!r} is no file, folder or link.")
+
+
+def _refuse_ways_out(folder: Path) -> None:
+    """Judged again when all links are there: one may lead out through another that came after it."""
+    inside = os.path.realpath(folder)
+    for place, folders, files in os.walk(folder):
+        for path in (os.path.join(place, name) for name in folders + files):
+            if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(inside):
+                name = os.path.relpath(path, folder)
+                raise BuildFailed(f"The source archive is refused: {name[:200]!r} leads out of it.")
 
 
 def _too_large(limit: int) -> BuildFailed:
