@@ -28,11 +28,14 @@ SERVICE = {
     "build": {"path": ".", "dockerfile": "Dockerfile", "target": None, "args": {}},
     "image": None,
     "command": None,
+    "initContainer": None,
     "port": None,
+    "ports": [],
     "health": None,
     "liveness": None,
-    "scale": {"count": 1, "cpu": 250, "memory": 512},
+    "scale": {"count": 1, "max": None, "targets": None, "cpu": 250, "memory": 512},
     "environment": {},
+    "volumes": [],
     "deployment": {
         "minimum": 100,
         "maximum": 125,
@@ -43,6 +46,7 @@ SERVICE = {
         "exits": None,
     },
     "domain": [],
+    "tls": None,
     "sticky": False,
     "termination": {"grace": 30},
 }
@@ -52,6 +56,7 @@ def test_the_least_manifest_has_every_default_written_out():
     assert parse("services: {web: {}}") == {
         "services": {"web": SERVICE},
         "release": None,
+        "timers": {},
         "deployment": {"strategy": "rolling", "deadline": 600},
         "environment": {},
     }
@@ -87,7 +92,7 @@ environment: [SENTRY_DSN=]
         "port": 8080,
         "health": {"path": "/health", "interval": 5, "timeout": 4, "grace": 5},
         "liveness": {"path": "/live", "interval": 10, "timeout": 5, "grace": 10, "failures": 3},
-        "scale": {"count": 3, "cpu": 250, "memory": 512},
+        "scale": {**SERVICE["scale"], "count": 3},
         "environment": {"SECRET_KEY": None, "LOG_LEVEL": "info"},
         "deployment": {**SERVICE["deployment"], "verify": 0},
         "domain": ["www.example.com"],
@@ -172,7 +177,7 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_name(text, expect
         ("port: 0", "deployer.yml line 3: services.web.port: input should be greater than or equal to 1"),
         ("port: 65536", "deployer.yml line 3: services.web.port: input should be less than or equal to 65535"),
         ("sticky: 1", "deployer.yml line 3: services.web.sticky: input should be a valid boolean"),
-        ("scale: {count: -1}", "deployer.yml line 3: services.web.scale.count: input should be greater than"),
+        ("scale: {count: -1}", "deployer.yml line 3: services.web.scale.count: is a whole number from 0 to 1000, or a"),
         ("scale: 3", "deployer.yml line 3: services.web.scale: "),
         ("command: ''", "deployer.yml line 3: services.web.command: is empty."),
         ("command: []", "deployer.yml line 3: services.web.command: "),
@@ -261,32 +266,32 @@ def test_a_key_that_is_no_text_is_refused(key):
     [
         (
             web("build: .", "image: x"),
-            "deployer.yml line 2: services.web: has both build and image: it is one or the other.",
+            "deployer.yml line 4: services.web.image: is there beside build: it is one or the other.",
         ),
-        (web("health: /up"), "deployer.yml line 2: services.web: has a health check or a domain and no port."),
+        (web("health: /up"), "deployer.yml line 3: services.web.health: needs a port, and the service has none."),
+        (web("liveness: /up"), "deployer.yml line 3: services.web.liveness: needs a port, and the service has none."),
         (
-            web("domain: [a.example.com]"),
-            "deployer.yml line 2: services.web: has a health check or a domain and no port.",
+            web("ports: [9090]", "domain: [a.example.com]"),
+            "deployer.yml line 4: services.web.domain: needs a port, and the service has none.",
         ),
         (
             web("deployment: {minimum: 100, maximum: 100}"),
-            "deployer.yml line 2: services.web: has deployment minimum 100 and maximum 100: "
+            "deployer.yml line 3: services.web.deployment: has minimum 100 and maximum 100: "
             "nothing could ever be replaced.",
         ),
         (
-            web("volumes: [{name: data, path: /data, size: 10}]"),
-            "deployer.yml line 3: services.web.volumes is not available yet.",
+            web("init: a", "initContainer: {command: b}"),
+            "deployer.yml line 3: services.web.init: is the short form of initContainer: one of them is enough.",
         ),
-        ("services: {web: {}}\ntimers: {}\n", "deployer.yml line 2: timers is not available yet."),
     ],
 )
-def test_what_does_not_fit_together_or_is_not_there_yet_says_so(text, expected):
+def test_what_does_not_fit_together_says_so(text, expected):
     assert faults(text) == [expected]
 
 
 def test_a_release_command_of_no_service_is_refused():
     [fault] = faults("services: {web: {}}\nrelease: {command: a, service: wbe}\n")
-    assert "release.service names wbe, which is not among the services" in fault
+    assert fault == "deployer.yml line 2: release.service: wbe is not among the services."
 
 
 @pytest.mark.parametrize("strategy", ["blue-green", "canary", "Rolling", "", "1"])

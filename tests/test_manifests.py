@@ -101,6 +101,8 @@ def test_the_order_is_the_order_of_applying(release):
         ("Deployment", "web"),
         ("Deployment", "worker"),
         ("Ingress", "web"),
+        ("PodDisruptionBudget", "web"),
+        ("PodDisruptionBudget", "worker"),
     ]
 
 
@@ -220,6 +222,7 @@ def test_immediate_replaces_all_at_once():
 
 def test_the_release_command_runs_once_with_the_releases_own_image_and_environment(release):
     job = manifests.release_job(release, number=7, installation="here", epoch="7.1")
+    assert job["spec"]["suspend"] is True  # until its uid is noted
     assert job["metadata"] == metadata("release-7", release="RAAAAAAAAAA") | {
         "annotations": {"deployer/installation": "here", "deployer/epoch": "7.1"}
     }

@@ -66,11 +66,14 @@ def _values(what: str, new: dict[str, Any], old: dict[str, Any]) -> list[Change]
 
 
 def _flat(section: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """`{"scale": {"memory": 512}}` → `{"scale memory": 512}`; lists (a command) stay whole."""
+    """`{"scale": {"memory": 512}}` → `{"scale memory": 512}`; what has names (a volume, a port) by them; other lists
+    (a command) stay whole."""
     flat: dict[str, Any] = {}
     for key, value in section.items():
         where = f"{path} {key}".strip()
-        flat.update(_flat(value, where) if isinstance(value, dict) else {where: value})
+        if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+            value = {entry["name"]: {key: part for key, part in entry.items() if key != "name"} for entry in value}
+        flat.update(_flat(value, where) if isinstance(value, dict) else {where: None if value == [] else value})
     return flat
 
 
