@@ -213,3 +213,16 @@ def test_the_hint_says_what_to_do(family, reason, message, advice):
 )
 def test_the_hint_about_an_exit(reason, code, advice):
     assert advice in diagnosis.exit_hint(reason, code, "web")
+
+
+@pytest.mark.parametrize(
+    ("words", "about"),
+    [
+        ("0/1 nodes are available: 1 Insufficient cpu.", "Lower scale.cpu"),
+        ("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.", "storage class"),
+        ("0/3 nodes are available: 3 node(s) had volume node affinity conflict.", "storage class"),
+        ('persistentvolumeclaim "worker-data" not found', "storage class"),
+    ],
+)
+def test_what_to_do_about_a_process_without_a_place(words, about):
+    assert about in diagnosis.place_hint(words, "worker")

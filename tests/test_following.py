@@ -141,9 +141,17 @@ def test_the_deadline_is_the_services_own_and_its_verification_comes_on_top():
     )
     assert following.rules(manifest, "web", first=True) == health.Rules(deadline=10, exits=5, pull=1, start=2)
     plain = deployer_yml.parse("services: {web: {}}\ndeployment: {deadline: 100}")
-    assert following.rules(plain, "web", first=False).deadline == 100 + manifests.VERIFY_UNCHECKED
+    verify = manifests.verify_seconds(plain["services"]["web"])
+    assert following.rules(plain, "web", first=False).deadline == 100 + verify
     assert following.rules(plain, "web", first=False).exits == 2
     assert following.rules(plain, "web", first=True).exits == 3
+
+
+def test_a_process_with_a_volume_may_wait_for_the_end_of_the_one_before():
+    text = "services: {web: {termination: {grace: 30}, deployment: {verify: 3}%s}}\ndeployment: {deadline: 7}"
+    without, disk = (deployer_yml.parse(text % more) for more in ("", ", volumes: [{name: d, path: /d, size: 1}]"))
+    assert following.rules(without, "web", first=True).deadline == 10
+    assert following.rules(disk, "web", first=True).deadline == 40
 
 
 # --- Exits ----------------------------------------------------------------------------------------------------------

@@ -51,7 +51,11 @@ def _created(ground: Ground) -> Object:
     ground.say(f"Running the release command: {command}", key="release command")
     epoch = ".".join(map(str, ground.writer.stamp))
     wanted = manifests.release_job(
-        rollout.release, number=rollout.number, installation=settings.DEPLOYER_INSTALLATION, epoch=epoch
+        rollout.release,
+        number=rollout.number,
+        installation=settings.DEPLOYER_INSTALLATION,
+        epoch=epoch,
+        private=manifests.pulls_with_secret(ground.objects()),
     )
     ground.check()
     try:

@@ -7,6 +7,7 @@ final ends a rollout at once, anything else is given the time of ROLLOUT.md's ta
 import re
 from dataclasses import dataclass
 
+from releases.pipeline import rights
 from releases.pipeline.processes import Ailment
 
 PATIENCE_SECONDS = 60  # with errors that may heal by themselves
@@ -36,6 +37,7 @@ START_FINAL = re.compile(
     r"|is a directory|not a directory",
     re.IGNORECASE,
 )
+NO_RIGHT = re.compile(r'is forbidden: User "[^"]*" cannot ')
 TASK = {"pull": "pull its image", "config": "be configured", "start": "start"}
 
 
@@ -111,6 +113,23 @@ def refusal(words: str, *, hopeless: bool) -> Refusal:
         hint = "Raise the namespace's quota, or make room: scale something down."
         return Refusal("quota", 0 if hopeless else QUOTA_SECONDS, hint)
     return Refusal("refused", PATIENCE_SECONDS, "The cluster refuses to create processes: its message says why.")
+
+
+def sentence(words: str) -> str:
+    """The cluster's own words, so that others can follow them."""
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def denied_hint(words: str) -> str:
+    """What to do when the cluster refuses what we ask for; "" where its own words must do."""
+    return rights.HINT if NO_RIGHT.search(words) else ""
+
+
+def place_hint(words: str, service: str) -> str:
+    """What to do about a process that finds no place, from the scheduler's words."""
+    if re.search(r"persistentvolumeclaim|volume", words, re.IGNORECASE):
+        return f"Check the volumes of {service} and the cluster's storage class: one can't be had, or not on that node."
+    return f"Lower scale.cpu or scale.memory of {service}, or add a node."
 
 
 def exit_hint(ended_reason: str, code: int, service: str) -> str:

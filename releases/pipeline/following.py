@@ -18,6 +18,7 @@ __all__ = [
     "EventLog",
     "applied",
     "baseline",
+    "deadline",
     "later",
     "log_of_events",
     "postponed",
@@ -32,13 +33,14 @@ Object = dict[str, Any]
 
 
 def log_of_events(rollout: Rollout, told: Mapping[str, int] | None = None) -> EventLog:
-    """Knows what was told, and which processes were ours, before our first write: they may be gone by now.
+    """Knows what was told, and which processes were ours, before our first write: they may be gone by now; and our
+    volumes, which are not watched.
 
     `told`: event uid → count, of those that earlier rollouts have told since the baseline, where it is inherited.
     """
     known = rollout.baseline or {}
-    uids = (uid for service in known.get("services", {}).values() for uid in service.get("exits", {}))
-    return EventLog({**known.get("events", {}), **(told or {})}, uids)
+    uids = [uid for service in known.get("services", {}).values() for uid in service.get("exits", {})]
+    return EventLog({**known.get("events", {}), **(told or {})}, uids + rollout.progress.get("claims", []))
 
 
 # --- What is judged -------------------------------------------------------------------------------------------------
@@ -84,11 +86,17 @@ def rules(manifest: Object, name: str, *, first: bool) -> Rules:
     service = manifest["services"][name]
     own = service["deployment"]
     return Rules(
-        deadline=manifests.deadline_seconds(manifest, name) + manifests.verify_seconds(service),
+        deadline=deadline(manifest, name) + manifests.verify_seconds(service),
         exits=own["exits"] or (health.EXITS_FIRST_DEPLOY if first else health.EXITS),
         pull=own["pull"],
         start=own["start"],
     )
+
+
+def deadline(manifest: Object, name: str) -> int:
+    """Seconds; a process with a volume can't begin before the old one is gone, which has its time to end."""
+    service = manifest["services"][name]
+    return manifests.deadline_seconds(manifest, name) + (service["termination"]["grace"] if service["volumes"] else 0)
 
 
 def _deployment(view: View, name: str, progress: Object) -> Object | None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from releases import logs
-from releases.clients.cluster import Cluster, connect
+from releases.clients.cluster import Cluster
 from releases.clients.mirror import Mirror, View
 from releases.errors import ClusterUnavailable, RolloutFailed, Stale
 from releases.models import Rollout
@@ -20,6 +20,7 @@ from releases.pipeline import baseline, following
 from releases.pipeline.applying import Object, Writer
 from releases.pipeline.event_log import EventLog
 from releases.pipeline.ownership import Own
+from releases.pipeline.reach import cluster_of
 
 logger = logging.getLogger(__name__)
 OURS = "system/deployer"
@@ -189,7 +190,7 @@ class Ground:
 
     def _is_elsewhere_now(self) -> bool:
         try:
-            return connect(settings.DEPLOYER_KUBECONFIG) is not self.mirror.cluster
+            return cluster_of(self.rollout.app) is not self.mirror.cluster
         except ClusterUnavailable:
             return False
 

@@ -178,8 +178,11 @@ def _deadline(service: ServiceState, now: datetime) -> Verdict | None:
     if scheduled.get("status") == "False":
         words = scheduled.get("message") or scheduled.get("reason") or "unschedulable"
         reason = f"{processes.name(pod)} found no place in the cluster within {limit}: {words}"
-        hint = f"Lower scale.cpu or scale.memory of {service.name}, or add a node."
-        return _doom(service, "unschedulable", reason, hint, pod)
+        return _doom(service, "unschedulable", reason, diagnosis.place_hint(words, service.name), pod)
+    if preparing := processes.preparing(pod, ours=service.ours):
+        reason = f"{processes.name(pod)} did not become ready within {limit}: its {preparing} container runs still."
+        hint = f"Let the initContainer of {service.name} end sooner, or raise deployment.deadline."
+        return _doom(service, "never_ready", reason, hint, pod, preparing)
     words = service.said.get(processes.uid(pod), "") or processes.waiting_words(pod, ours=service.ours)
     reason = f"{processes.name(pod)} did not become ready within {limit}" + (f": {words}" if words else ".")
     hint = f"Check the health check of {service.name}: its path, its port, and what the process answers."

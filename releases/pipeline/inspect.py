@@ -9,8 +9,11 @@ from django.utils.dateparse import parse_datetime
 from releases.clients.cluster import connect
 from releases.logs import Mask
 from releases.models import App
-from releases.pipeline import manifests
+from releases.pipeline import manifests, volumes
 from releases.pipeline import processes as pods
+from releases.pipeline.ownership import Own
+from releases.pipeline.reach import cluster_of
+from releases.pipeline.volumes import Orphan
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,26 @@ class Process:
 
 def processes(app: App) -> list[Process]:
     """Ordered by service and age. Raises ClusterUnavailable."""
-    items, _ = connect(settings.DEPLOYER_KUBECONFIG).list_all("Pod", app.namespace, labels=manifests.OURS)
+    items, _ = cluster_of(app).list_all("Pod", app.namespace, labels=manifests.OURS)
     rollout = app.unfinished_rollout
     mask = Mask.of(rollout.release if rollout else None, app.active_release)
     found = [_process(pod, mask) for pod in items if pods.service(pod)]
     return sorted(found, key=lambda process: (process.service, str(process.started_at), process.name))
 
 
-def cluster_version() -> str:
-    """Raises ClusterUnavailable."""
+def embedded_version() -> str:
+    """That of the cluster of DEPLOYER_KUBECONFIG, whether a row names it or not. Raises ClusterUnavailable."""
     return connect(settings.DEPLOYER_KUBECONFIG).version()
+
+
+def orphaned_volumes(app: App) -> list[Orphan]:
+    """Those that no service uses any more, by name: only a person deletes them. Raises ClusterUnavailable."""
+    cluster, own = cluster_of(app), Own(settings.DEPLOYER_INSTALLATION)
+    claims, deployments = (
+        list(filter(own.is_ours, cluster.list_all(kind, app.namespace, labels=manifests.OURS)[0]))
+        for kind in (volumes.KIND, "Deployment")
+    )
+    return volumes.orphans(claims, deployments)
 
 
 def _process(pod: dict, mask: Mask) -> Process:

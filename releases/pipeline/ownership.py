@@ -39,13 +39,19 @@ class Own:
         return [obj for obj in objects if controller(obj, "ReplicaSet") in ours]
 
     def view(self, view: View) -> View:
-        """What is ours of all that a namespace holds. Events stay: they are told by the uid of their object."""
+        """What is ours of all that a namespace holds, but for what timers have begun: that is no part of a rollout.
+        Events stay: they are told by the uid of their object."""
         deployments = self.deployments(view.deployments)
         replica_sets = self.replica_sets(view.replica_sets, deployments)
-        jobs = [job for job in view.jobs if self.is_ours(job)]
+        jobs = [job for job in view.jobs if self.is_ours(job) and not controller(job, "CronJob")]
         makers = {job["metadata"]["uid"] for job in jobs}
         of_jobs = [pod for pod in view.pods if controller(pod, "Job") in makers]
         return View(deployments, replica_sets, self.pods(view.pods, replica_sets) + of_jobs, jobs, view.events)
+
+    def timer_pods(self, view: View) -> list[Object]:
+        """The pods that run what timers have begun."""
+        makers = {job["metadata"]["uid"] for job in view.jobs if self.is_ours(job) and controller(job, "CronJob")}
+        return [pod for pod in view.pods if controller(pod, "Job") in makers]
 
     def _is_orphan(self, replica_set: Object) -> bool:
         """The cluster gives a ReplicaSet the annotations of its Deployment."""

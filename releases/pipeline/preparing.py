@@ -7,9 +7,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from releases import logs
+from releases.clients.cluster import Object
 from releases.errors import RolloutFailed
-from releases.models import Rollout
-from releases.pipeline import applying, baseline, command_job, manifests
+from releases.models import App, Rollout
+from releases.pipeline import applying, autoscalers, baseline, command_job, manifests, pull_secrets, volumes
 from releases.pipeline.ground import Ground
 
 
@@ -22,16 +23,22 @@ def prepare(ground: Ground) -> None:
     ground.say_all([ground.status_line(before, "Pending")])
     if rollout.started_at is None:
         ground.remember(started_at=timezone.now())
-    objects = manifests.render(rollout.release, installation=settings.DEPLOYER_INSTALLATION)
+    private = pull_secrets.is_private(rollout.release)
+    objects = manifests.render(rollout.release, installation=settings.DEPLOYER_INSTALLATION, private=private)
     if not (_namespace_is_there(ground) and _earlier_commands_are_gone(ground)):
         return
     ground.writer.refuse_strangers(objects)
-    secrets = [obj for obj in objects if obj["kind"] == "Secret"]
-    for secret in secrets:
+    present = _present(ground, objects)
+    if refusals := volumes.refusals(objects, present):
+        raise RolloutFailed(" ".join(refusals), cause="volume")
+    pull_secrets.apply(ground.writer, rollout.app)
+    for secret in [obj for obj in objects if obj["kind"] == "Secret"]:
         ground.writer.apply(secret)
     ground.writer.dry_run([obj for obj in objects if obj["kind"] != "Secret"])
     ground.cluster_is_back()
     ground.check()
+    for words in volumes.announcements(objects, present):
+        ground.say(words, key=words)
     known = baseline.of(rollout, ground.cluster, objects, ground.own)
     now = timezone.now().isoformat()
     waiting = {"generation": 0, "desired": 0, "highest": 0, "ready": 0, "risen_at": now}
@@ -58,6 +65,20 @@ def _namespace_is_there(ground: Ground) -> bool:
     if waiting:
         _wait_for(ground, waiting, key="waiting for the namespace")
     return not waiting
+
+
+def _present(ground: Ground, objects: list[Object]) -> volumes.Present:
+    """What the plan of volumes must know."""
+    claims, deployments = (
+        list(filter(ground.own.is_ours, ground.cluster.list_all(kind, ground.namespace, labels=manifests.OURS)[0]))
+        for kind in (volumes.KIND, "Deployment")
+    )
+    autoscaled = {}
+    if any(obj["kind"] == volumes.KIND for obj in objects):
+        found = autoscalers.of_services(ground.cluster, ground.namespace)
+        autoscaled = {service: autoscaler["metadata"]["name"] for service, autoscaler in found.items()}
+    scale = App.objects.values_list("scale", flat=True).get(pk=ground.rollout.app_id)
+    return volumes.Present(claims, deployments, autoscaled, scale)
 
 
 def _earlier_commands_are_gone(ground: Ground) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from releases.pipeline import manifests
 
 Object = dict[str, Any]
-OURS = frozenset({manifests.CONTAINER})
+OURS = frozenset({manifests.CONTAINER, manifests.INIT_CONTAINER})
 EVICTED = {
     "Evicted",
     "NodeLost",
@@ -142,6 +142,12 @@ def runs(pod: Object, *, ours: Collection[str] = OURS) -> bool:
         _is(found, "running") or (_is(found, "terminated") and _ended(found).get("reason") not in NOT_ENDED)
         for found, _ in _statuses(pod, ours)
     )
+
+
+def preparing(pod: Object, *, ours: Collection[str] = OURS) -> str:
+    """The name of the init container of ours that is running; "" when none is."""
+    running = [found for found, init in _statuses(pod, ours) if init and _is(found, "running")]
+    return running[0].get("name", "") if running else ""
 
 
 def waiting_words(pod: Object, *, ours: Collection[str] = OURS) -> str:

@@ -1,5 +1,6 @@
 """Bring the previous release back, completely; or take a failed first release down to nothing."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
@@ -8,11 +9,20 @@ from django.utils import timezone
 
 from releases import logs
 from releases.clients.cluster import Object
-from releases.clients.mirror import View
-from releases.errors import ClusterError
+from releases.errors import ClusterError, Refused
 from releases.models import Rollout
 from releases.models.rollout import APP_STATUS
-from releases.pipeline import applying, baseline, following, manifests, processes, remains, secrets_in_use
+from releases.pipeline import (
+    applying,
+    baseline,
+    following,
+    manifests,
+    processes,
+    pruning,
+    pull_secrets,
+    restored,
+    secrets_in_use,
+)
 from releases.pipeline.ground import Ground
 from releases.pipeline.health import Verdict
 
@@ -56,7 +66,10 @@ def run(ground: Ground) -> None:
     objects = (target.objects_applied or []) if target else []
     if target is not None and not _namespace_is_there(ground):
         return
-    known = _known_before(ground)
+    known = restored.known_before(ground)
+    with suppress(Refused):  # what must not be removed is tried again, and said, once the rest is back
+        _remove(ground, ground.writer.surplus(objects, kept_secrets=set(), kinds=("HorizontalPodAutoscaler",)))
+    pull_secrets.bring_back(ground, objects)
     written = {}
     for obj in objects:
         ground.check(abortable=False)
@@ -105,11 +118,6 @@ def _namespace_is_there(ground: Ground) -> bool:
     return not waiting
 
 
-def _known_before(ground: Ground) -> dict[str, Object]:
-    """Service → what the baseline knows of it."""
-    return (ground.rollout.baseline or {}).get("services", {})
-
-
 def _target(rollout: Rollout) -> Rollout | None:
     """The rollout whose release was active when this one began."""
     return (
@@ -119,22 +127,56 @@ def _target(rollout: Rollout) -> Rollout | None:
     )
 
 
+def _failed_releases(rollout: Rollout) -> set[str]:
+    """What was tried since the last success: this one, and those that it replaced."""
+    target = _target(rollout)
+    since = Rollout.objects.filter(
+        app=rollout.app, number__lte=rollout.number, number__gt=target.number if target else 0
+    )
+    return set(since.values_list("release_id", flat=True)) - {target.release_id if target else ""}
+
+
 def _remove_surplus(ground: Ground, objects: list[Object]) -> bool:
     """True when nothing is left that only the failed release had; what changed under our hands is for the next time.
 
     Secrets stay for the prune at the end: pods of the failed release may still be starting from theirs.
     """
     surplus = [live for live in ground.writer.surplus(objects, kept_secrets=set()) if live["kind"] != "Secret"]
+    surplus += ground.writer.timer_jobs(_failed_releases(ground.rollout))  # of timers that both releases have
+    return _remove(ground, surplus) and _recounted(ground, objects)
+
+
+def _remove(ground: Ground, surplus: list[Object]) -> bool:
+    """Noting first whose number of processes autoscalers among them have moved."""
+    scaled = {live["spec"]["scaleTargetRef"]["name"] for live in surplus if live["kind"] == "HorizontalPodAutoscaler"}
+    if scaled:
+        noted = sorted(scaled | set(ground.rollout.progress.get("recount", [])))
+        ground.remember(progress={**ground.rollout.progress, "recount": noted})
     deleted = [ground.writer.delete(live) for live in surplus]
     return all(deleted)
+
+
+def _recounted(ground: Ground, objects: list[Object]) -> bool:
+    """Once an autoscaler of the failed release is gone, what it made of the number of processes goes, too."""
+    noted = ground.rollout.progress.get("recount", [])
+    known = restored.known_before(ground)
+    for obj in objects:
+        name = obj["metadata"]["name"]
+        if obj["kind"] == "Deployment" and name in noted and name in known:
+            ground.writer.rescale(obj, known[name]["desired"])
+    if noted:
+        ground.remember(progress={key: value for key, value in ground.rollout.progress.items() if key != "recount"})
+    return True
 
 
 def _follow(ground: Ground, target: Rollout | None, objects: list[Object], written: dict[str, Object]) -> None:
     rollout = ground.rollout
     events = ground.event_log()
     removed = False
+    by_timers: set[str] = set()
     while True:
         ground.check(abortable=False)
+        by_timers = by_timers | restored.begun_by_timers(ground)
         removed = removed or _remove_surplus(ground, objects)
         view = ground.view()
         ground.say_all(events.lines(view, timezone.now()))
@@ -143,68 +185,23 @@ def _follow(ground: Ground, target: Rollout | None, objects: list[Object], writt
             ground.remember(squares=squares)
         if _is_late(rollout, target):
             return fail(ground, "its deadline has passed.")
-        staying = view.deployments + [pod for pod in view.pods if not processes.is_going(pod)]
-        if target is None and removed and not staying:
+        if target is None and removed and not restored.runs(ground, view, by_timers):
             return _end(ground, "Nothing runs: it was the first release.", "Stopped")
-        if target is not None and removed and _is_back(ground, target, view, written):
+        if target is not None and removed and restored.is_back(ground, target, view, written):
             left = [obj for obj in objects if ground.writer.would_change(obj)]
             if not left:
-                return _end(ground, _words_of_return(ground, target), "Running")
+                return _end(ground, restored.words(ground, target), "Running")
             ground.stop.wait(LOOK_SECONDS)
             return None  # somebody changed it under our hands: apply again
-        if _was_taken_away(ground, view, written):
+        if restored.was_taken_away(ground, view, written):
             ground.stop.wait(LOOK_SECONDS)
             return None
         ground.wait(LOOK_SECONDS)
 
 
-def _was_taken_away(ground: Ground, view: View, written: dict[str, Object]) -> bool:
-    """Somebody has deleted what was applied: the mirror misses it, and so does the cluster itself."""
-    seen = {_uid(deployment) for deployment in view.deployments if not processes.is_ending(deployment)}
-    for name, answer in written.items():
-        if _uid(answer) not in seen:
-            live = ground.cluster.find("Deployment", ground.namespace, name)
-            if live is None or _uid(live) != _uid(answer) or processes.is_ending(live):
-                return True
-    return False
-
-
-def _words_of_return(ground: Ground, target: Rollout) -> str:
-    """That it is back; what others left in it all the same; and what was not well before either."""
-    words = [f"{target.release_id} is back on every process."]
-    for name, template in ground.rollout.templates_before.items():
-        live = ground.cluster.find("Deployment", ground.namespace, name)
-        if left := remains.of(template, live) if live else []:
-            words.append(f"Not as before in {name}, left by somebody else: {', '.join(left)}.")
-    for name, known in _known_before(ground).items():
-        if known["available"] < known["desired"]:
-            words.append(f"{name} was unhealthy before, too: {known['available']} of {known['desired']} available.")
-    return " ".join(words)
-
-
-def _is_back(ground: Ground, target: Rollout, view: View, written: dict[str, Object]) -> bool:
-    """Every process that is not ending runs the previous release, and as many are available as before."""
-    before = _known_before(ground)
-    by_name = {deployment["metadata"]["name"]: deployment for deployment in view.deployments}
-    if set(by_name) != set(written):
-        return False
-    for name, answer in written.items():
-        status, desired = by_name[name].get("status", {}), by_name[name]["spec"].get("replicas", 1)
-        needed = min(before.get(name, {}).get("available", desired), desired)
-        generation = answer["metadata"]["generation"]
-        if _uid(by_name[name]) != _uid(answer) or status.get("observedGeneration", 0) < generation:
-            return False
-        if status.get("availableReplicas", 0) < needed:
-            return False
-        if status.get("replicas", 0) != status.get("updatedReplicas", 0):
-            return False
-    staying = [pod for pod in view.pods if processes.service(pod) and not processes.is_going(pod)]
-    return all(processes.release(pod) == target.release_id for pod in staying)
-
-
 def _end(ground: Ground, words: str, status: str) -> None:
     rollout = ground.rollout
-    for warning in applying.prune(ground.writer, _kept_objects(ground), kept_secrets=_kept_secrets(ground)):
+    for warning in pruning.prune(ground.writer, _kept_objects(ground), kept_secrets=_kept_secrets(ground)):
         ground.say(warning)
     with transaction.atomic():
         ground.say_all([logs.Line("system/deployer", words), ground.status_line("Rollback", status)])
@@ -218,7 +215,7 @@ def _kept_objects(ground: Ground) -> list[Object]:
 
 def _kept_secrets(ground: Ground) -> set[str]:
     previous = ground.rollout.previous_id
-    kept = {manifests.secret_name(previous)} if previous else set()
+    kept = pull_secrets.kept(_kept_objects(ground)) | ({manifests.secret_name(previous)} if previous else set())
     return kept | secrets_in_use.read(ground.cluster, ground.namespace)
 
 
@@ -232,7 +229,7 @@ def _postpone(ground: Ground, away: float) -> None:
 
 def _is_late(rollout: Rollout, target: Rollout | None) -> bool:
     manifest = (target or rollout).release.manifest
-    seconds = max(manifests.deadline_seconds(manifest, name) for name in manifest["services"])
+    seconds = max(following.deadline(manifest, name) for name in manifest["services"])
     since = following.time(rollout.progress["restore_since"])
     return timezone.now() - since > timedelta(seconds=seconds)
 
@@ -254,7 +251,3 @@ def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
         )
     except ClusterError:
         return []
-
-
-def _uid(obj: Object) -> str:
-    return obj["metadata"]["uid"]

@@ -12,16 +12,17 @@ READERS = ("Pod", "Job", "CronJob", "ReplicaSet")
 
 def read(cluster: Cluster, namespace: str) -> set[str]:
     """Names of the Secrets that a pod, Job, CronJob or scaled ReplicaSet names, whoever made it."""
-    names: set[str] = set()
+    return {name for spec in specs(cluster, namespace) for name in named(spec)}
+
+
+def specs(cluster: Cluster, namespace: str) -> Iterator[Object]:
+    """The specifications of all pods that run, or that something may start, whoever made it."""
     for kind in READERS:
         try:
             items, _ = cluster.list_all(kind, namespace)
         except NotFound:  # a cluster without that kind
             continue
-        for item in items:
-            if _may_read(kind, item):
-                names |= named(_pod_spec(kind, item))
-    return names
+        yield from (_pod_spec(kind, item) for item in items if _may_read(kind, item))
 
 
 def named(spec: Object) -> set[str]:

@@ -1,9 +1,12 @@
 """One real embedded cluster with a real mirror for all tests of this folder; each works in its own namespace."""
 
+import copy
 import itertools
 import sys
+from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from releases.clients.cluster import Cluster, connect
 from releases.clients.images import DirectoryBuilder
@@ -11,8 +14,9 @@ from releases.clients.mirror import Mirror
 from releases.pipeline import manifests, operate
 from tests import factories
 from tests.clusters import started
-from tests.engine.world import World
+from tests.engine.world import NO_IMAGE, World
 
+EXAMPLE = Path(__file__).parents[2] / "examples/every-key"
 _numbers = itertools.count(1)
 SERVER = """
 import http.server, os
@@ -68,3 +72,33 @@ def world(cluster, image, mirror, transactional_db):
     yield made
     made.stop()
     operate.remove(made.app)
+
+
+@pytest.fixture(scope="session")
+def images_of_every_key(process):
+    builder = DirectoryBuilder(process.folder / "images")
+
+    def built(path):
+        return builder.build(EXAMPLE, app="every-key", path=path, dockerfile_name="Dockerfile", say=lambda line: None)
+
+    return {"web": built("."), "worker": built("worker"), "cache": NO_IMAGE}
+
+
+@pytest.fixture
+def every_key(world, images_of_every_key):
+    """Makes a release of the example, its waits shortened. `broken`: web ends at once. `watched`: with every key; else
+    without the liveness check, which every release would be watched for."""
+
+    def make(broken=False, watched=False, **env):
+        manifest = copy.deepcopy(YAML(typ="safe").load(EXAMPLE.joinpath("deployer.yml").read_text()))
+        web, worker = manifest["services"]["web"], manifest["services"]["worker"]
+        web["liveness"] |= {"interval": 1, "grace": 1, "failures": 2}
+        web["command"][1:1] = ["-I", "-S"]
+        if not watched:
+            del web["liveness"]
+        web["termination"]["grace"] = worker.setdefault("termination", {})["grace"] = 1
+        if broken:
+            web["command"] = ["python3", "-c", "print('no queue at QUEUE_URL'); raise SystemExit(3)"]
+        return world.release_of(manifest, images_of_every_key, env={"MOTTO": "steady", **env})
+
+    return make

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def telling(world, tell):
     """The world's cluster, which calls `tell(kind, name)` before it lets a write through."""
     made = refusing(lambda method, kind, name: None if method == "dry run" else tell(kind, name))
-    return made(world.cluster.kubeconfig)
+    return made(world.kubeconfig)
 
 
 def test_what_brings_people_there_comes_when_all_are_there(world):
@@ -31,11 +31,12 @@ def test_what_brings_people_there_comes_when_all_are_there(world):
             written.append(f"{world.get('Deployment', 'web')['status'].get('availableReplicas', 0)} available")
         written.append(kind)
 
-    release = world.release(file="serves", port=8080, domain=["shop.test"])
+    data = {"name": "data", "path": "/data", "size": 1}
+    release = world.release(file="serves", port=8080, domain=["shop.test"], volumes=[data])
     ended = world.carried(release, telling(world, tell))
     assert ended.status == "succeeded", ended.reason
-    in_order = list(dict.fromkeys(written))
-    assert in_order == ["Namespace", "Secret", "Service", "Deployment", "1 available", "Ingress"]
+    early = ["Namespace", "Secret", "PersistentVolumeClaim", "Service", "Deployment"]
+    assert list(dict.fromkeys(written)) == [*early, "1 available", "Ingress", "PodDisruptionBudget"]
 
 
 def test_what_runs_is_noted_before_the_first_write(world):
@@ -79,7 +80,7 @@ def test_a_cluster_that_is_away_for_a_day_is_not_waited_for_any_longer(world):
     since = timezone.now() - timedelta(hours=24, minutes=1)
     rollout.write(progress={"away_since": since.isoformat()})
     gone = refusing(lambda *_: raises(ClusterUnavailable("It does not answer.")))
-    ended = world.worker(rollout, gone(world.cluster.kubeconfig)).end()
+    ended = world.worker(rollout, gone(world.kubeconfig)).end()
     assert (ended.status, ended.cause) == ("failed", "cluster_unavailable")
     assert "did not answer for a day" in ended.reason and "Nothing that runs was changed" in ended.reason
 
@@ -92,9 +93,9 @@ def test_the_restore_waits_for_a_day_of_its_own(world):
     since = (timezone.now() - timedelta(hours=24, minutes=1)).isoformat()
     rollout.write(progress={**rollout.progress, "away_since": since})
     gone = refusing(lambda *_: raises(ClusterUnavailable("It does not answer.")))
-    second = world.worker(rollout, gone(world.cluster.kubeconfig))
+    second = world.worker(rollout, gone(world.kubeconfig))
     world.reaches(rollout, "rolling_back")
-    third = world.worker(second.hand_over(), gone(world.cluster.kubeconfig))
+    third = world.worker(second.hand_over(), gone(world.kubeconfig))
     eventually(lambda: len([words for words in world.log(rollout) if words.startswith("Waiting for")]) == 1)
     ended = world.worker(third.hand_over()).end()
     assert (ended.status, ended.cause) == ("rolled_back", "cluster_unavailable")

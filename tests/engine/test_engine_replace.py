@@ -148,7 +148,7 @@ def test_a_worker_that_was_replaced_leaves_the_secret_of_the_same_release(world)
             Writer(world.cluster, world.namespace, "local", stamp).apply(secret)
             raise Refused("No.")
 
-    stale = world.worker(rollout, refusing(error_for)(world.cluster.kubeconfig))
+    stale = world.worker(rollout, refusing(error_for)(world.kubeconfig))
     stale.end()
     assert isinstance(stale.fate, Stale | IllegalTransition)
     assert world.names("Secret") == {manifests.secret_name(release.pk)}

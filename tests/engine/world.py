@@ -4,6 +4,7 @@ import json
 import threading
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import connections
 
 from releases import actions, policy
@@ -64,6 +65,10 @@ class World:
     def namespace(self):
         return self.app.namespace
 
+    @property
+    def kubeconfig(self):
+        return settings.DEPLOYER_KUBECONFIG
+
     def stop(self):
         for worker in self.workers:
             worker.stop.set()
@@ -73,12 +78,17 @@ class World:
 
     # --- Releases and rollouts --------------------------------------------------------------------------------------
 
-    def release(self, *names, file="stays", command="", lost=(), deadline=15, timeout=20, **service) -> Release:
+    def release(
+        self, *names, file="stays", command="", lost=(), deadline=15, timeout=20, timers=None, **service
+    ) -> Release:
         """A service per name, without a port. `command`: a Python program as release command. `lost`: no image."""
-        verify = 0 if file == "stays" else 1  # what ends at once must not count as good before it has ended
+        # What ends at once must not count as good before it has ended; it is never waited for so long.
+        verify = {"stays": 0, "ends": 3}.get(file, 1)
         own = {"deployment": {"verify": verify}, "termination": {"grace": 1}, **service}
         services = {name: {"command": [self.python, "-I", "-S", f"{file}.py"], **own} for name in names or ["web"]}
         manifest = {"services": services, "deployment": {"deadline": deadline}}
+        if timers:
+            manifest["timers"] = timers
         if command:
             run = {
                 "command": [self.python, "-I", "-S", "-c", command],
@@ -86,8 +96,11 @@ class World:
                 "service": next(iter(services)),
             }
             manifest["release"] = run
-        made = factories.release(self.app, manifest=json.dumps(manifest), env={"KEY": "value"})
-        images = {name: NO_IMAGE if name in lost else self.image for name in services}
+        return self.release_of(manifest, {name: NO_IMAGE if name in lost else self.image for name in services})
+
+    def release_of(self, manifest, images, **columns) -> Release:
+        """As `manifest` says, as data."""
+        made = factories.release(self.app, manifest=json.dumps(manifest), **{"env": {"KEY": "value"}, **columns})
         Release.objects.filter(pk=made.pk).update(images=images)
         return Release.objects.get(pk=made.pk)
 

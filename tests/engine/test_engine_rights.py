@@ -1,0 +1,185 @@
+"""All that Deployer does, under the rights of `deploy/rbac.yaml` alone; and what it says when one is missing."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deployer.home import write_private
+from releases import actions, policy
+from releases.clients.cluster import Cluster, connect
+from releases.clients.mirror import Mirror
+from releases.models import Release, Rollout
+from releases.pipeline import manifests
+from tests import factories
+from tests.authorizing import BASIC, Authorizer, Right, granted
+from tests.clusters import eventually
+from tests.faults.proxy import Proxy
+
+logging.getLogger("httpx").setLevel(logging.WARNING)
+pytestmark = pytest.mark.django_db(transaction=True)
+MIGRATES = "print('migrated', flush=True)"
+SLEEPS = "import time; print('begun', flush=True); time.sleep(60)"
+
+
+@pytest.fixture(scope="module")
+def proxy(process) -> Iterator[Proxy]:
+    made = Proxy(process.kubeconfig, process.folder / "home" / "credentials")
+    made.trouble = authorizer(made)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(proxy, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("guarded") / "kubeconfig"
+    write_private(path, proxy.kubeconfig())
+    return path
+
+
+@pytest.fixture(scope="module")
+def mirror(kubeconfig) -> Iterator[Mirror]:
+    made = Mirror(connect(kubeconfig), labels=manifests.OURS, prefix="deployer-")
+    made.start()
+    yield made
+    made.retire()
+
+
+@pytest.fixture
+def cluster(kubeconfig, settings) -> Cluster:
+    settings.DEPLOYER_KUBECONFIG = str(kubeconfig)
+    return connect(kubeconfig)
+
+
+def authorizer(proxy: Proxy, *missing: Right) -> Authorizer:
+    return Authorizer(granted() - set(missing), upstream=proxy.upstream, trust=proxy.trust)
+
+
+@contextmanager
+def without(proxy: Proxy, *missing: Right) -> Iterator[Authorizer]:
+    """While the account lacks these rights. Open watches are asked for anew."""
+    before, proxy.trouble = proxy.trouble, authorizer(proxy, *missing)
+    proxy.cut()
+    try:
+        yield proxy.trouble
+    finally:
+        proxy.trouble = before
+        proxy.cut()
+
+
+def whole(world) -> Release:
+    """With a release command, a process and what leads to it."""
+    return world.release("web", file="serves", port=8080, command=MIGRATES)
+
+
+def succeeded(rollout: Rollout) -> Rollout:
+    assert rollout.status == "succeeded", rollout.reason
+    return rollout
+
+
+def told(world, every_key, client) -> None:
+    """The life of an app."""
+    person = factories.person("administrator")
+    by = policy.actor_for(person)
+    seen, findings = actions.test_cluster(world.app.cluster, by=by)
+    assert seen.problem == "" and {finding.state for finding in findings} == {"ok"}
+    first = every_key()
+    succeeded(world.carried(first))
+    assert actions.processes(world.app, by=by)
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    assert "worker: 1 ready" in client.get(f"/apps/{world.app.name}").content.decode()
+    actions.scale(world.app, "worker", 0, by=by)
+    crashed = world.carried(every_key(broken=True))
+    assert crashed.status == "rolled_back" and crashed.evidence, crashed.reason
+    actions.scale(world.app, "worker", 1, by=by)
+    succeeded(world.carried(world.release("worker")))  # all else is pruned
+    stuck = world.promote(world.release("worker", deployment={"verify": 30}))
+    world.worker(stuck)
+    world.reaches(stuck, "rolling", applied=True)
+    command = world.promote(world.release("worker", command=SLEEPS), replace=True)
+    worker = world.worker(command)
+    eventually(lambda: "begun" in world.log(command, "release-command"))
+    actions.abort(command, by=by)
+    assert worker.end().status == "rolled_back"
+    rollout = actions.rollback(first, by=by)
+    succeeded(world.worker(Rollout.objects.get(pk=rollout.pk)).end())
+    actions.delete_app(world.app, by=by)
+
+
+def test_no_call_needs_another_right_and_none_is_granted_in_vain(world, every_key, proxy, client):
+    told(world, every_key, client)
+    rules: Authorizer = proxy.trouble
+    assert rules.refused == []
+    assert granted() - set(rules.used) == set()
+    assert set(rules.used) - granted() <= BASIC
+
+
+# --- One is missing -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        (("", "namespaces", "create"), 'cannot create resource "namespaces" in API group "" at the cluster scope.'),
+        (("", "secrets", "patch"), 'cannot patch resource "secrets" in API group ""'),
+        (("apps", "deployments", "create"), 'cannot create resource "deployments" in API group "apps"'),
+        (("", "pods", "watch"), 'cannot watch resource "pods" in API group "" at the cluster scope.'),
+        (("batch", "jobs", "patch"), 'cannot patch resource "jobs" in API group "batch"'),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_without_a_right_a_rollout_ends_before_it_changes_anything_and_says_which(world, proxy, mirror, right, words):
+    with without(proxy, right):
+        ended = world.carried(whole(world))
+    assert ended.status == "failed" and words in ended.reason, ended.reason
+    assert ended.reason.endswith(". Nothing that runs was changed.")
+    assert ended.cause == "refused" and "docs/kubernetes.md" in ended.hint
+    assert world.running() == [] and world.names("Deployment") == set()
+    eventually(lambda: not mirror.problems)
+    succeeded(world.carried(whole(world)))
+
+
+def test_a_right_that_is_taken_away_half_way_is_named_and_the_restore_ends(world, proxy, mirror):
+    good = world.active("worker", deadline=3)
+    rollout = world.promote(world.release("worker", deployment={"verify": 30}, deadline=3))
+    worker = world.worker(rollout)
+    world.reaches(rollout, "rolling", applied=True)
+    with without(proxy, ("", "pods", "watch"), ("", "pods", "list")):
+        ended = worker.end()
+    assert ended.status == "failed" and "The restore failed too: " in ended.reason, ended.reason
+    assert 'cannot list resource "pods"' in ended.reason and "docs/kubernetes.md" in ended.hint
+    assert world.running()
+    eventually(lambda: not mirror.problems)
+    succeeded(world.carried(good))
+
+
+def test_without_the_right_to_read_logs_the_rollout_goes_on(world, proxy):
+    with without(proxy, ("", "pods/log", "get")):
+        ended = succeeded(world.carried(whole(world)))
+    (line,) = (line for line in world.log(ended) if "could not be read" in line)
+    assert 'cannot get resource "pods/log"' in line
+
+
+def test_what_may_not_be_removed_stays_and_is_said(world, proxy):
+    succeeded(world.carried(whole(world)))
+    with without(proxy, ("", "services", "delete")):
+        ended = succeeded(world.carried(world.release("worker", file="stays")))
+    (line,) = (line for line in world.log(ended) if "could not be removed" in line)
+    assert line.startswith("Service web, which the release no longer has") and "cannot delete resource" in line
+    assert world.names("Service") == {"web"}
+
+
+def test_the_page_and_the_connection_test_say_what_is_missing(world, proxy, client):
+    person = factories.person("administrator")
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    world.active("worker")
+    with without(proxy, ("", "pods", "list"), ("apps", "deployments", "patch")):
+        page = client.get(f"/apps/{world.app.name}")
+        _, findings = actions.test_cluster(world.app.cluster, by=policy.actor_for(person))
+    assert page.status_code == 200 and "cannot list resource" in page.content.decode()
+    missing = [finding for finding in findings if finding.state == "missing"]
+    assert [finding.words for finding in missing] == ["list pods", "patch deployments.apps"]
+    assert all("docs/kubernetes.md" in finding.hint for finding in missing)
