@@ -6,15 +6,15 @@ import threading
 import time
 
 from django.conf import settings
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from releases import actions, logs, queues
-from releases.clients.cluster import connect
+from releases.clients.cluster import Cluster as Connection
 from releases.clients.mirror import Mirror
 from releases.errors import ClusterUnavailable, IllegalTransition, Stale
-from releases.models import Rollout
-from releases.pipeline import manifests
+from releases.models import App, Cluster, Rollout
+from releases.pipeline import manifests, reach
 from releases.pipeline import rollout as procedure
 from releases.pipeline.ground import Ground, HandOver
 
@@ -30,8 +30,9 @@ class Host:
         self.lock = threading.Lock()
         self.threads: dict[int, threading.Thread] = {}
         self.carried: dict[int, Rollout] = {}
-        self.mirror: Mirror | None = None
+        self.mirrors: dict[int, Mirror] = {}
         self.heart: threading.Thread | None = None
+        self.tender: threading.Thread | None = None
 
     def take(self, rollout_id: int, epoch: int) -> None:
         """Carry it in a thread of its own, if nobody else does and we are not about to stop."""
@@ -94,7 +95,7 @@ class Host:
         said = ""
         while True:
             try:
-                mirror = self._mirror()
+                mirror = self._mirror(rollout.app)
                 with mirror.following(rollout.app.namespace) as woken:
                     procedure.carry(Ground(rollout, mirror.cluster, mirror, self.stop, woken))
                 self._start_next(rollout)
@@ -105,6 +106,7 @@ class Host:
                     words = f"Waiting for the cluster: {said}"
                     logger.warning("%s: %s", rollout, words)
                     logs.append(rollout, [logs.Line("system/deployer", words, source_key="no cluster")])
+                connections.close_all()
                 if self.stop.wait(1):
                     raise HandOver from error
 
@@ -124,23 +126,51 @@ class Host:
 
     # --- For all of them --------------------------------------------------------------------------------------------
 
-    def _mirror(self) -> Mirror:
-        """The mirror of the cluster as its kubeconfig says now."""
-        cluster = connect(settings.DEPLOYER_KUBECONFIG)
+    def _mirror(self, app: App) -> Mirror:
+        """The mirror of the app's cluster as its row says now. Raises ClusterUnavailable."""
+        return self._mirror_of(app.cluster_id, reach.cluster_of(app))
+
+    def _mirror_of(self, row_id: int, connection: Connection) -> Mirror:
         with self.lock:
-            if self.mirror is None or self.mirror.cluster is not cluster:
-                if self.mirror is not None:
-                    self.mirror.retire()
-                self.mirror = Mirror(cluster, labels=manifests.OURS, prefix="deployer-")
-                self.mirror.start()
-            return self.mirror
+            known = self.mirrors.get(row_id)
+            if known is None or known.cluster is not connection:
+                if known is not None:
+                    known.retire()
+                known = self.mirrors[row_id] = Mirror(connection, labels=manifests.OURS, prefix="deployer-")
+                known.start()
+            return known
 
     def warm_up(self) -> None:
-        """Begin to watch before the first rollout needs it."""
+        """Begin to watch before the first rollout needs it; from then on, keep up with the rows."""
+        self._tend()
+        if self.tender is None:
+            self.tender = threading.Thread(target=self._tend_for_ever, name="mirrors", daemon=True)
+            self.tender.start()
+
+    def _tend_for_ever(self) -> None:
+        while not self.stop.wait(settings.CLUSTER_CHECK_SECONDS):
+            self._tend()
+
+    def _tend(self) -> None:
+        """A mirror for each cluster, with the access that it has now; none for one that is gone."""
         try:
-            self._mirror()
+            rows = list(Cluster.objects.all())
+            for row in rows:
+                self._tend_one(row)
+            with self.lock:
+                for gone in self.mirrors.keys() - {row.pk for row in rows}:
+                    self.mirrors.pop(gone).retire()
+                    reach.forget(gone)
+        except Exception as error:  # the database may be away: the next time sees
+            logger.warning("the clusters could not be looked up: %s", error)
+        finally:
+            connections.close_all()
+
+    def _tend_one(self, row: Cluster) -> None:
+        try:
+            self._mirror_of(row.pk, reach.connection_to(row))
         except ClusterUnavailable as error:
-            logger.info("the cluster is not there yet: %s", error.message)
+            logger.info("the cluster %s is not there yet: %s", row, error.message)
 
     def _beat(self) -> None:
         """A rollout whose heart stops is taken over; so this must go on whatever happens to a single beat."""
@@ -153,6 +183,8 @@ class Host:
                     here.update(heartbeat=timezone.now())
                 except Exception as error:
                     logger.warning("the heartbeat of %s was missed: %s", rollout, error)
+                    if isinstance(error, OperationalError):
+                        break  # the database is away: each of the others would wait for it as long
             connections.close_all()
 
 

@@ -9,7 +9,7 @@ from releases.errors import ClusterUnavailable, Invalid, NotAllowed, Taken
 from releases.models import App, AuditEntry, LogLine
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster_row")]
 
 
 @pytest.mark.parametrize("name", ["a", "hello", "my-app-2", "a" * 40, "a--b"])
@@ -64,6 +64,19 @@ def test_while_the_cluster_is_away_nothing_is_deleted(app):
         actions.delete_app(app, by=factories.actor("administrator"))
     assert App.objects.filter(pk=app.pk).exists() and LogLine.objects.count() == 1
     assert not AuditEntry.objects.exists()
+
+
+def test_an_app_of_a_cluster_that_will_not_come_back_can_be_abandoned_with_a_rollout_that_waits_for_it(app):
+    rollout = factories.rollout(factories.release(app))
+    boss = factories.actor("administrator")
+    with pytest.raises(NotAllowed, match="is still running"):
+        actions.delete_app(app, by=boss)
+    [left] = actions.delete_app(app, by=boss, abandon=True)
+    assert f"Namespace {app.namespace}, with what is in it, was left behind" in left
+    assert not App.objects.exists() and not type(rollout).objects.exists()
+    assert AuditEntry.objects.get(action="delete_app").detail["left"] == [left]
+    with pytest.raises(NotAllowed, match="administrator"):
+        actions.delete_app(factories.app(), by=factories.actor("deployer"), abandon=True)
 
 
 # --- Scale ----------------------------------------------------------------------------------------------------------

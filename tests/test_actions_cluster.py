@@ -11,6 +11,7 @@ from releases.pipeline import manifests
 from releases.pipeline.applying import Writer
 from releases.pipeline.build import upload_of
 from tests import factories
+from tests.clusters import eventually
 from tests.localcluster.conftest import Cluster
 from tests.ports import free_port
 
@@ -99,3 +100,28 @@ def test_the_namespace_of_another_deployer_is_not_deleted(cluster):
 
 def test_processes_of_an_app_that_never_ran_are_none(cluster):
     assert actions.processes(factories.app(), by=factories.actor("viewer")) == []
+
+
+def test_volumes_that_no_service_uses_are_said_on_the_apps_page(cluster, client):
+    app = factories.app()
+    manifest = "services: {web: {command: a, volumes: [{name: data, path: /data, size: 10}]}}"
+    release = factories.active(app, manifest=manifest)
+    cluster.create(manifests.namespace(app.namespace, app.name, installation="local"))
+    objects = manifests.render(release, installation="local")
+    for obj in (each for each in objects if each["kind"] in ("PersistentVolumeClaim", "Deployment")):
+        cluster.create(obj)
+    client.force_login(factories.person("viewer"))
+
+    def page():
+        return client.get(app.get_absolute_url()).content.decode()
+
+    def told():
+        return [(volume.name, volume.size) for volume in actions.orphaned_volumes(app, by=factories.actor("viewer"))]
+
+    assert "Volumes that no service uses" not in page() and told() == []
+    cluster.delete("Deployment", app.namespace, "web")
+    assert told() == [("web-data", "10 GiB")]
+    other = factories.app()
+    factories.active(other)
+    assert "Volumes that no service uses" not in client.get(other.get_absolute_url()).content.decode()
+    eventually(lambda: "web-data" in page(), 20)

@@ -13,7 +13,7 @@ from releases.models import App, Person, Release, Rollout, Token
 from releases.pipeline.build import Result
 from tests.web_server import MANIFEST
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster_row")]
 SOURCE = b"\x1f\x8b" + b"\x00" * 20
 
 

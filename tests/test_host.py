@@ -16,7 +16,8 @@ from releases.clients.cluster import Cluster, connect
 from releases.clients.images import DirectoryBuilder
 from releases.host import Host
 from releases.models import App, LogLine, Release, Rollout
-from releases.pipeline import operate
+from releases.models import Cluster as Row
+from releases.pipeline import operate, reach
 from tests import factories
 from tests.clusters import eventually, started
 
@@ -78,8 +79,19 @@ def host(db):
         made.heart.join(10)
         assert not made.heart.is_alive()
     assert not made.threads and not made.carried
-    if made.mirror:
-        made.mirror.retire()
+    if made.tender:
+        made.tender.join(10)
+        assert not made.tender.is_alive()
+    retire(made)
+
+
+def retire(host):
+    for mirror in host.mirrors.values():
+        mirror.retire()
+
+
+def mirror_of(host, rollout):
+    return host.mirrors[rollout.app.cluster_id]
 
 
 def stored(rollout) -> Rollout:
@@ -199,7 +211,7 @@ def test_another_worker_goes_on_where_the_first_stopped(redis, host, rollout):
     words = list(LogLine.objects.filter(owner=rollout.owner).values_list("message", flat=True))
     assert words.count("Status: Pending => Updating") == 1
     assert App.objects.get(pk=rollout.app_id).active_release is None
-    first.mirror.retire()
+    retire(first)
 
 
 def test_without_a_queue_the_rollout_waits_for_the_reaper(host, rollout):
@@ -229,12 +241,12 @@ def test_a_kubeconfig_that_changed_is_a_new_mirror_and_the_old_one_ends_with_its
 ):
     host.take(rollout.pk, 1)
     eventually(lambda: is_rolling(rollout))
-    old = host.mirror
+    old = mirror_of(host, rollout)
     moved = own_home / "moved"
     moved.write_bytes(process.kubeconfig.read_bytes())
     settings.DEPLOYER_KUBECONFIG = str(moved)
     host.warm_up()
-    assert host.mirror is not old and old.retired and not old.stopped.is_set()
+    assert mirror_of(host, rollout) is not old and old.retired and not old.stopped.is_set()
     abort(rollout)
     assert old.stopped.wait(5)
 
@@ -250,7 +262,7 @@ def test_all_rollouts_of_a_worker_share_one_set_of_watches(host, rollout, image)
     for each in (rollout, second):
         eventually(lambda each=each: is_rolling(each))
     assert sum(thread.name.startswith("watch-") for thread in threading.enumerate()) - before <= 5
-    assert len(host.mirror.followers) == 2
+    assert len(mirror_of(host, rollout).followers) == 2
     for each in (rollout, second):
         abort(each)
     operate.remove(other)
@@ -265,3 +277,40 @@ def test_the_next_begins_when_what_runs_has_ended(host, rollout):
     abort(rollout)
     following = eventually(lambda: App.objects.get(pk=rollout.app_id).unfinished_rollout)
     assert (following.release, following.number) == (release, rollout.number + 1)
+
+
+def test_a_cluster_that_is_away_delays_no_rollout_in_another(host, rollout, image, tmp_path_factory):
+    """Two clusters, one of them stopped: each has its own watches."""
+    other = started(tmp_path_factory.mktemp("other"))
+    text = other.kubeconfig.read_text()
+    other.stop()
+    away = factories.cluster("away", kind="kubeconfig", kubeconfig=reach.checked(text))
+    lost = factories.app(f"hosted-{next(_numbers)}", cluster=away)
+    release = factories.release(lost, manifest=MANIFEST)
+    waiting = factories.rollout(release)
+    host.warm_up()
+    host.take(waiting.pk, 1)
+    eventually(lambda: LogLine.objects.filter(owner=waiting.owner, message__startswith="Waiting for the cluster"))
+    host.take(rollout.pk, 1)
+    eventually(lambda: is_rolling(rollout))
+    assert stored(waiting).status == "queued"
+    abort(rollout)
+    assert stored(rollout).status == "rolled_back"
+    assert set(host.mirrors) == {rollout.app.cluster_id, away.pk}
+    host.take(waiting.pk, 1)  # once more: it is carried already
+    assert beats(waiting)
+
+
+def test_a_mirror_is_retired_when_its_rows_access_changes_or_the_row_goes(host, process, settings, cluster, db):
+    settings.CLUSTER_CHECK_SECONDS = 0.05
+    checked = reach.checked(process.kubeconfig.read_text())
+    row = factories.cluster("far", kind="kubeconfig", kubeconfig=checked)
+    host.warm_up()
+    first = eventually(lambda: host.mirrors.get(row.pk))
+    Row.objects.filter(pk=row.pk).update(kubeconfig=checked.replace("https://127.0.0.1", "https://localhost"))
+    eventually(lambda: host.mirrors[row.pk] is not first)
+    second = host.mirrors[row.pk]
+    assert first.stopped.wait(5) and not second.stopped.is_set()
+    key, _ = row.pk, row.delete()
+    eventually(lambda: key not in host.mirrors)
+    assert second.stopped.wait(5)

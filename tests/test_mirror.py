@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from releases.clients.access import KubeconfigFile
 from releases.clients.cluster import Cluster
+from releases.clients.door import Door
 from releases.clients.mirror import Mirror
 from releases.errors import (
     ClusterUnavailable,
@@ -272,6 +274,38 @@ def test_reread_finds_an_object_that_was_deleted_and_made_anew_under_its_name(pr
         assert seen(mirror, namespace) == {"web": 2}
 
 
+# --- Refused --------------------------------------------------------------------------------------------------------
+
+
+class Grudging(Cluster):
+    """A real cluster that lets nobody watch pods, as long as it `refuses`."""
+
+    refuses = True
+
+    def watch(self, kind, *, labels="", since):
+        if kind == "Pod" and self.refuses:
+            raise Refused("pods is forbidden")
+        return super().watch(kind, labels=labels, since=since)
+
+
+def refusal(mirror, namespace):
+    try:
+        mirror.view(namespace)
+    except (ClusterUnavailable, Refused) as error:
+        return type(error)
+    return None
+
+
+def test_a_refusal_that_has_just_begun_is_waited_for_and_one_that_lasts_is_told(process, cluster, namespace):
+    grudging = Grudging(process.kubeconfig)
+    with mirrored(grudging) as mirror:
+        eventually(lambda: refusal(mirror, namespace) is ClusterUnavailable)
+        eventually(lambda: refusal(mirror, namespace) is Refused, seconds=30)
+        grudging.refuses = False
+        with mirror.following(namespace):  # whoever comes new has it asked again at once
+            eventually(lambda: refusal(mirror, namespace) is None)
+
+
 # --- The cluster goes away, and so do we ----------------------------------------------------------------------------
 
 
@@ -439,7 +473,7 @@ def test_an_answer_of_a_proxy_in_between_is_a_trouble_that_may_pass(answering, b
 
 
 def test_an_answer_that_is_no_json_is_a_trouble_that_may_pass(answering):
-    with pytest.raises(ClusterUnavailable, match="does not answer"):
+    with pytest.raises(ClusterUnavailable, match="is no Kubernetes API"):
         answering(200, "<html>please log in</html>").version()
 
 
@@ -565,15 +599,16 @@ def test_a_line_of_any_length_takes_little_room_and_the_next_is_whole(answering)
     ],
 )
 def test_a_log_is_asked_for_from_a_whole_second(process, since, asked):
-    class Asked(Cluster):
-        def _open(self, method, path, *, query=None, **options):
+    class Asked(Door):
+        def open(self, method, path, *, query=None, **options):
             self.query = query
             raise NotFound("asked")
 
-    cluster = Asked(process.kubeconfig)
+    cluster = Cluster(process.kubeconfig)
+    cluster.door = door = Asked(KubeconfigFile(str(process.kubeconfig)).enter())
     with pytest.raises(NotFound):
         cluster.follow_log("shop", "web-1", container="main", since=since)
-    assert cluster.query["sinceTime"] == asked and cluster.query["timestamps"] == "true"
+    assert door.query["sinceTime"] == asked and door.query["timestamps"] == "true"
 
 
 def test_a_log_that_is_closed_by_somebody_else_ends_for_who_reads_it(answering):

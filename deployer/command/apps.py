@@ -43,17 +43,22 @@ def _list(context: typer.Context, as_json: bool, quiet: bool) -> None:
 
 @group.command("create")
 def create(
-    context: typer.Context, name: NameArgument = None, app: AppOption = None, as_json: JsonOption = False
+    context: typer.Context,
+    name: NameArgument = None,
+    app: AppOption = None,
+    cluster: Annotated[str, typer.Option("--cluster", help="Where it lives, when there are several.")] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Create an app."""
     # Sent as it is, so that the server says what is wrong with a name.
     wanted = name or app or app_name(context, None)
+    document = {"name": wanted} | ({"cluster": cluster} if cluster else {})
     server = connect()
     if wants_json(context, as_json):
-        say_json(server.post("/apps", {"name": wanted}))
+        say_json(server.post("/apps", document))
         return
     with step(f"Creating {wanted}"):
-        server.post("/apps", {"name": wanted})
+        server.post("/apps", document)
 
 
 @group.command("info")
@@ -68,6 +73,7 @@ def info(context: typer.Context, name: NameArgument = None, app: AppOption = Non
     pairs = [
         ("Name", found["name"]),
         ("Status", found["status"]),
+        ("Cluster", _cluster(found)),
         ("URL", " ".join(found["urls"])),
         ("Release", found["release"] or ""),
         ("Rollout", running),
@@ -85,15 +91,25 @@ def delete(
     name: NameArgument = None,
     app: AppOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Also when its cluster doesn't answer: what is there stays there.")
+    ] = False,
 ) -> None:
-    """Delete an app: what runs, its volumes, its history."""
+    """Delete an app: what runs, its volumes with all that is in them, its history."""
     target = segment(name or app_name(context, app))
     if not yes:
-        complain(f"This deletes {target}: what runs, its volumes, its history.")
+        complain(f"This deletes {target}: what runs, its volumes with all that is in them, its history.")
         if typer.prompt("Its name, to confirm", err=True) != target:
             raise Failure("That is not its name: nothing was deleted.", status=FAILED)
     with step(f"Deleting {target}"):
-        connect().delete(f"/apps/{target}", confirm=target)
+        connect().delete(f"/apps/{target}", confirm=target, abandon=str(abandon).lower())
+
+
+def _cluster(found: dict[str, Any]) -> str:
+    """Servers before 0.3 name none."""
+    name, version = found.get("cluster_name", ""), found.get("cluster_version", "")
+    problem = found.get("cluster_problem", "")
+    return f"{name}{f' ({version})' if version else ''}{f': {problem}' if problem else ''}"
 
 
 def _processes(found: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from django.db import transaction
 from releases import audit, policy
 from releases.errors import NotAllowed
 from releases.models import Person
+from releases.models.locks import locked
 from releases.policy import Actor
 
 
@@ -13,7 +14,7 @@ def save_person(person: Person, *, by: Actor, changed: list[str]) -> None:
     policy.require("manage_people", by=by)
     with transaction.atomic():
         # Two who demote each other in the same instant: the second waits here, and is refused.
-        list(Person.objects.select_for_update().filter(role=Person.ADMINISTRATOR))
+        list(locked(Person.objects.filter(role=Person.ADMINISTRATOR).order_by("pk")))
         if would_leave_no_administrator(person):
             raise NotAllowed(f"{person.username} is the last administrator: make somebody else one first.")
         is_new = person.pk is None

@@ -35,4 +35,4 @@ def _redis() -> None:
 def _local_cluster() -> None:
     """A remote cluster that is down is shown on its page; it does not unplug the dashboard."""
     if settings.DEPLOYER_APP_URL:
-        inspect.cluster_version()
+        inspect.embedded_version()

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated
 
-from django.conf import settings
 from ninja import Query, Router, Status
 from pydantic import BaseModel, StringConstraints
 
@@ -14,16 +13,20 @@ from releases.api.fields import Body, Text
 from releases.api.lookups import find_app
 from releases.errors import ClusterError, Invalid
 from releases.models import App, Rollout
+from releases.pipeline.addresses import addresses
 
 router = Router()
 
 
 class NewApp(Body):
     name: Annotated[Text, StringConstraints(max_length=200)]
+    # May be left out when there is one cluster only, or a default.
+    cluster: Annotated[Text, StringConstraints(max_length=200)] = ""
 
 
 class AppSummary(BaseModel):
     name: str
+    cluster_name: str
     status: str
     release: str | None
     created: datetime
@@ -49,6 +52,9 @@ class AppInfo(AppSummary):
     # None when the cluster does not answer; `cluster` then says why.
     processes: list[ServiceProcesses] | None
     cluster: str
+    # As last seen: its version, and what was wrong with it; "" for what is not known, or well.
+    cluster_version: str
+    cluster_problem: str
     by: str
 
 
@@ -57,13 +63,16 @@ def list_apps(request: Request) -> list[AppSummary]:
     """All apps, by name."""
     running = Rollout.objects.filter(status__in=Rollout.unfinished_statuses()).only("app_id", "status")
     unfinished = {rollout.app_id: rollout for rollout in running}
-    return [_summary(app, unfinished.get(app.pk)) for app in App.objects.defer("staged", "scale")]
+    return [
+        _summary(app, unfinished.get(app.pk))
+        for app in App.objects.select_related("cluster").defer("staged", "scale", "cluster__kubeconfig")
+    ]
 
 
 @router.post("", response={201: AppInfo, **documented(409)})
 def create_app(request: Request, payload: NewApp) -> Status:
     """An app without anything in it yet."""
-    app = actions.create_app(payload.name, by=request.actor)
+    app = actions.create_app(payload.name, cluster=payload.cluster, by=request.actor)
     return Status(201, _info(app, request))
 
 
@@ -74,18 +83,29 @@ def app_info(request: Request, app_name: str) -> AppInfo:
 
 
 @router.delete("/{app_name}", response={204: None, **documented(404, 409)})
-def delete_app(request: Request, app_name: str, confirm: Annotated[str, Query("")]) -> Status:
-    """Everything of it. `confirm` repeats its name."""
+def delete_app(
+    request: Request, app_name: str, confirm: Annotated[str, Query("")], abandon: Annotated[bool, Query(False)]
+) -> Status:
+    """Everything of it: what runs, its volumes with all that is in them, its history. `confirm` repeats its name.
+
+    `abandon`: also when its cluster doesn't answer or refuses; then what is there stays there.
+    """
     app = find_app(app_name)
     if confirm != app.name:
         raise Invalid(f"Deleting an app is final: confirm it with its name, ?confirm={app.name}.")
-    actions.delete_app(app, by=request.actor)
+    actions.delete_app(app, by=request.actor, abandon=abandon)
     return Status(204, None)
 
 
 def _summary(app: App, rollout: Rollout | None) -> AppSummary:
     status = rollout.app_status if rollout else "Running" if app.active_release_id else "Stopped"
-    return AppSummary(name=app.name, status=status, release=app.active_release_id, created=app.created_at)
+    return AppSummary(
+        name=app.name,
+        cluster_name=app.cluster.name,
+        status=status,
+        release=app.active_release_id,
+        created=app.created_at,
+    )
 
 
 def _info(app: App, request: Request) -> AppInfo:
@@ -93,26 +113,19 @@ def _info(app: App, request: Request) -> AppInfo:
     processes, cluster = _processes(app, request)
     return AppInfo(
         **_summary(app, rollout).model_dump(),
-        urls=_urls(app),
+        urls=addresses(app, app.active_release),
         rollout=_unfinished(rollout) if rollout else None,
         next=app.next_release_id,
         processes=processes,
         cluster=cluster,
+        cluster_version=app.cluster.version,
+        cluster_problem=app.cluster.problem,
         by=app.by_label,
     )
 
 
 def _unfinished(rollout: Rollout) -> UnfinishedRollout:
     return UnfinishedRollout(number=rollout.number, status=rollout.status, release=rollout.release_id)
-
-
-def _urls(app: App) -> list[str]:
-    """Where people reach it: the local cluster's door, then the domains of the active release."""
-    urls = [settings.DEPLOYER_APP_URL.format(app=app.name)] if settings.DEPLOYER_APP_URL else []
-    if app.active_release:
-        services = app.active_release.manifest["services"].values()
-        urls += [f"https://{domain}" for service in services for domain in service["domain"]]
-    return list(dict.fromkeys(urls))
 
 
 def _processes(app: App, request: Request) -> tuple[list[ServiceProcesses] | None, str]:

@@ -4,11 +4,14 @@ import re
 
 from django.http import Http404
 
-from releases.models import App, Build, Release, Rollout
+from releases.models import App, Build, Cluster, Delivery, Registry, Release, Rollout, Source
 from releases.models.app import NAME_PATTERN
+from releases.models.cluster import NAME_PATTERN as CLUSTER_NAME_PATTERN
+from releases.models.registry import NAME_PATTERN as REGISTRY_NAME_PATTERN
 
 ID = re.compile(r"[BR][A-Z]{10}\Z")
 NUMBER_MAX = 2**31 - 1
+BIG_NUMBER_MAX = 2**63 - 1
 
 
 def missing(message: str) -> Http404:
@@ -18,10 +21,31 @@ def missing(message: str) -> Http404:
 def find_app(name: str) -> App:
     # Names that can't be are not asked for: a database may refuse what is in them (a NUL).
     if re.match(NAME_PATTERN, name):
-        app = App.objects.select_related("active_release").filter(name=name).first()
+        app = (
+            App.objects.select_related("active_release", "cluster")
+            .defer("cluster__kubeconfig")
+            .filter(name=name)
+            .first()
+        )
         if app is not None:
             return app
     raise missing(f"There is no app {_shown(name)}.")
+
+
+def find_cluster(name: str) -> Cluster:
+    if re.match(CLUSTER_NAME_PATTERN, name):
+        cluster = Cluster.objects.filter(name=name).first()
+        if cluster is not None:
+            return cluster
+    raise missing(f"There is no cluster {_shown(name)}.")
+
+
+def find_registry(name: str) -> Registry:
+    if re.match(REGISTRY_NAME_PATTERN, name):
+        registry = Registry.objects.filter(name=name).first()
+        if registry is not None:
+            return registry
+    raise missing(f"There is no registry {_shown(name)}.")
 
 
 def find_build(app: App, build_id: str) -> Build:
@@ -47,6 +71,23 @@ def find_rollout(app: App, number: int) -> Rollout:
     if rollout is None:
         raise missing(f"{app.name} has no rollout {_shown(str(number))}.")
     return rollout
+
+
+def find_source(app: App) -> Source:
+    source = Source.objects.filter(app=app).first()
+    if source is None:
+        raise missing(f"{app.name} has no repository.")
+    source.app = app
+    return source
+
+
+def find_delivery(app: App, number: int) -> Delivery:
+    delivery = None
+    if 0 < number <= BIG_NUMBER_MAX:
+        delivery = Delivery.objects.defer("body").filter(app=app, pk=number).first()
+    if delivery is None:
+        raise missing(f"{app.name} has no delivery {_shown(str(number))}.")
+    return delivery
 
 
 def _identifier(text: str) -> str:

@@ -17,6 +17,8 @@ DELETED_KEPT = 5000
 SETTLED_SECONDS = 10.0
 BACK_OFF_SECONDS = (0.05, 0.2, 0.5, 1, 2, 5)
 BACK_OFF_EXPIRED = 2  # of them: a cluster that can't keep versions is listed no more often than twice a second
+# An API server that starts refuses everybody until it has loaded its roles: only a refusal that lasts is one.
+REFUSED_SECONDS = 10.0
 
 
 @dataclass
@@ -52,7 +54,8 @@ class Mirror:
         self.objects: dict[str, dict[str, dict[str, Object]]] = {kind: {} for kind in FIELDS}
         self.listed = {kind: threading.Event() for kind in FIELDS}
         self.followers: dict[str, set[threading.Event]] = defaultdict(set)
-        self.problems: dict[str, ClusterError] = {}
+        self.problems: dict[str, tuple[ClusterError, float]] = {}  # with when it began
+        self.hurry = {kind: threading.Event() for kind in FIELDS}
         self.deleted: dict[str, dict[tuple[str, str], int]] = {kind: {} for kind in FIELDS}
         self.streams: dict[str, Watch] = {}
         self.retired = False
@@ -80,6 +83,7 @@ class Mirror:
             if self.stopped.is_set():
                 raise ClusterUnavailable("These watches have ended: the cluster's kubeconfig has changed.")
             self.followers[namespace].add(woken)
+            self._ask_again()
         try:
             yield woken
         finally:
@@ -90,16 +94,13 @@ class Mirror:
                 self._end_if_idle()
 
     def view(self, namespace: str) -> View:
-        """Raises ClusterUnavailable while a kind has never been listed, or its watch can't be had again."""
+        """Raises ClusterUnavailable while a kind has never been listed, or its watch can't be had again; Refused."""
         for kind, event in self.listed.items():
             if not event.wait(5):
-                raise self.problems.get(kind) or ClusterUnavailable(
-                    f"The cluster has not listed its {kind} objects yet."
-                )
+                self._raise_problem()
+                raise ClusterUnavailable(f"The cluster has not listed its {kind} objects yet.")
         with self.lock:
-            problem = next(iter(self.problems.values()), None)
-            if problem:
-                raise problem
+            self._raise_problem()
             found = {name: list(self.objects[kind].get(namespace, {}).values()) for kind, name in FIELDS.items()}
         return View(**found)
 
@@ -138,7 +139,8 @@ class Mirror:
                 logger.exception("watching %s failed", kind)
             # A watch that is refused at once must not list the whole cluster over and over.
             failures = 0 if time.monotonic() - began > SETTLED_SECONDS else failures + 1
-            self.stopped.wait(BACK_OFF_SECONDS[min(failures, longest)])
+            self.hurry[kind].wait(BACK_OFF_SECONDS[min(failures, longest)])
+            self.hurry[kind].clear()
 
     def _list(self, kind: str) -> str:
         items, version = self.cluster.list_all(kind, labels=self._labels(kind))
@@ -151,7 +153,6 @@ class Mirror:
         with self.lock:
             changed = fresh.keys() | self.objects[kind].keys()
             self.objects[kind] = dict(fresh)
-            self.problems.pop(kind, None)
             self._wake(changed)
         self.listed[kind].set()
         return version
@@ -176,6 +177,8 @@ class Mirror:
         stream = self.cluster.watch(kind, labels=self._labels(kind), since=since)
         with self.lock:
             self.streams[kind] = stream
+            if self.problems.pop(kind, None):
+                self._wake(set(self.followers))
             if self.stopped.is_set():
                 stream.close()
         return stream
@@ -184,6 +187,8 @@ class Mirror:
         """The lock is held. A quiet watch would else be noticed at its next bookmark only."""
         if self.retired and not self.followers:
             self.stopped.set()
+            for kind in FIELDS:
+                self.hurry[kind].set()
             for stream in self.streams.values():
                 stream.close()
 
@@ -215,8 +220,23 @@ class Mirror:
 
     def _problem(self, kind: str, error: ClusterError) -> None:
         with self.lock:
-            self.problems[kind] = error
+            since = self.problems[kind][1] if kind in self.problems else time.monotonic()
+            self.problems[kind] = error, since
             self._wake(set(self.followers))
+
+    def _raise_problem(self) -> None:
+        """What stands in the way: a refusal that has just begun may pass, so it is waited for like an absence."""
+        for error, since in list(self.problems.values()):
+            if isinstance(error, ClusterUnavailable) or time.monotonic() - since > REFUSED_SECONDS:
+                raise error
+            raise ClusterUnavailable(error.message)
+
+    def _ask_again(self) -> None:
+        """The lock is held. What was refused to others may be granted by now."""
+        for kind, (error, _) in self.problems.items():
+            if not isinstance(error, ClusterUnavailable):
+                self.listed[kind].clear()
+                self.hurry[kind].set()
 
     def _wake(self, namespaces: Iterable[str]) -> None:
         for namespace in namespaces:

@@ -1,34 +1,64 @@
 """`manage.py setup`: what `make up` needs before the web server starts. Does nothing twice."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, connection
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from deployer import login_file
-from releases.models import Person, Token
+from releases import actions
+from releases.models import Cluster, Person, Token
 
 ADMINISTRATOR = "admin"
+SETUP_LOCK = 1_146_441_039  # any number that no other program of the same database takes
 
 
 class Command(BaseCommand):
-    help = "Migrates the database, makes the first administrator, and leaves a login for the `deployer` command."
+    help = "Migrates the database, makes the first administrator, makes the cluster known, leaves a login."
 
     def handle(self, *args: object, **options: object) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
         Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
-        person = first_administrator()
+        try:
+            with _alone():
+                call_command("migrate", interactive=False, verbosity=0)
+                person, cluster = first_administrator(), actions.first_cluster()
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"The database can't be used: {' '.join(str(error).split())}") from error
         if person.last_login is None and not person.has_usable_password():
             self.stdout.write(f"Sign in once with    {sign_in_link(person)}")
+        if cluster:
+            self.stdout.write(f"Cluster              {cluster.name} ({cluster.get_kind_display().lower()})")
+        elif not Cluster.objects.exists():
+            self.stdout.write("Cluster              none yet: add one with    deployer clusters add")
         try:
             path = leave_login(person)
         except login_file.LoginFileError as error:
             raise CommandError(f"No login could be left for the deployer command. {error}") from error
         self.stdout.write(f"Command              .venv/bin/deployer apps    (its login is in {path})")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Of several that are started at once on a PostgreSQL, one migrates, while the others wait for it."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 0")
+        cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
+            cursor.execute("RESET lock_timeout")
 
 
 def first_administrator() -> Person:

@@ -1,0 +1,45 @@
+"""Questions to clusters on behalf of a page: asked in threads, once for all who watch, and never waited for long."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from django.db import close_old_connections
+
+from releases.models import App
+
+# A page does not wait longer for the cluster than this; its live update brings what came later.
+PATIENCE_SECONDS = 0.8
+AT_ONCE = 4  # per cluster: one that is deaf keeps no other from being asked
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+_looks: dict[tuple[str, int], tuple[float, Future]] = {}
+_lock = threading.Lock()
+
+
+def look(what: str, app: App, ask: Callable[[], Any], *, fresh_seconds: float) -> Future:
+    """What `ask` gave last, or will give: one question at a time per app, `what` and web process, and not again within
+    `fresh_seconds`."""
+    key = (what, app.pk)
+    with _lock:
+        asked_at, future = _looks.get(key, (0.0, None))
+        if future is None or (future.done() and monotonic() - asked_at > fresh_seconds):
+            future = _pool(app.cluster_id).submit(partial(_ask, ask))
+            _looks[key] = (monotonic(), future)
+        return future
+
+
+def _pool(cluster_id: int) -> ThreadPoolExecutor:
+    if cluster_id not in _pools:
+        _pools[cluster_id] = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix=f"ask-{cluster_id}")
+    return _pools[cluster_id]
+
+
+def _ask(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    finally:
+        close_old_connections()
