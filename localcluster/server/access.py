@@ -6,7 +6,7 @@ does not know one.
 
 from typing import Any
 
-from localcluster.errors import BadRequest, MethodNotAllowed
+from localcluster.errors import BadRequest, MethodNotAllowed, StatusError
 from localcluster.server import protobuf
 from localcluster.server.messages import Request, Response, json_response, parse_yaml
 
@@ -21,6 +21,7 @@ REVIEWS: dict[tuple[str, str], dict[str, str]] = {
 }
 """The kinds of question, by group and version and by plural."""
 
+_ABOUT = ("resourceAttributes", "nonResourceAttributes")
 _ADDED = ["apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions"]
 _USER = {"username": "localcluster", "groups": ["system:masters", "system:authenticated"]}
 _RULES = {
@@ -40,7 +41,7 @@ def _is_review(parts: list[str]) -> bool:
 
 
 def review(request: Request, parts: list[str]) -> Response:
-    """The answer to a question. Raises MethodNotAllowed, BadRequest."""
+    """The answer to a question. Raises MethodNotAllowed, BadRequest, and 422 for a question about nothing."""
     if parts == _ADDED and request.method == "GET":
         listed = {"kind": "CustomResourceDefinitionList", "apiVersion": "apiextensions.k8s.io/v1"}
         return json_response(200, {**listed, "metadata": {"resourceVersion": "1"}, "items": []})
@@ -54,8 +55,22 @@ def review(request: Request, parts: list[str]) -> Response:
     elif kind == "SelfSubjectRulesReview":
         answer |= {"spec": {}, "status": _RULES}
     else:
-        answer |= {"spec": asked.get("spec") or {}, "status": {"allowed": True}}
+        answer |= {"spec": _one_thing(asked.get("spec")), "status": {"allowed": True}}
     return json_response(201, answer, as_yaml=request.accept.is_yaml)
+
+
+def _one_thing(spec: Any) -> Object:
+    """What is asked about: one resource or one address (Kubernetes' `ValidateSelfSubjectAccessReviewSpec`)."""
+    given = [key for key in _ABOUT if isinstance(spec, dict) and spec.get(key) is not None]
+    if len(given) == 1:
+        return spec
+    field, fault = (
+        ("nonResourceAttributes", "cannot be specified in combination with resourceAttributes")
+        if given
+        else ("resourceAttributes", "exactly one of nonResourceAttributes or resourceAttributes must be specified")
+    )
+    name = 'SelfSubjectAccessReview.authorization.k8s.io ""'
+    raise StatusError(422, "Invalid", f"{name} is invalid: spec.{field}: Invalid value: {fault}")
 
 
 def _read(request: Request, kind: str) -> Object:

@@ -1,32 +1,71 @@
-"""What is said to those who have no token: a real API server lets in strangers, who then may do nothing."""
+"""What a request asks for, as a right: a verb on a resource; and what is said to those who don't have it.
+
+Strangers, who have no token, are let in by a real API server and then may do nothing.
+"""
+
+from dataclasses import dataclass
 
 from localcluster.errors import Refused, StatusError
+from localcluster.store.resources import KINDS
 
 ANONYMOUS = "system:anonymous"
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
-def forbidden(method: str, parts: list[str], *, watch: bool, path: str) -> StatusError:
-    """403 for a stranger's request, which names what was asked (`errors.jsonl`, 403-anonymous)."""
+@dataclass(frozen=True)
+class Attributes:
+    """Of a request for a resource (k8s.io/apiserver, `RequestInfo`). The core group is ""; no namespace: all, or none;
+    a namespace itself is in itself."""
+
+    verb: str
+    group: str
+    namespace: str
+    resource: str
+    subresource: str
+    name: str
+
+    @property
+    def full_resource(self) -> str:
+        """As a role's rule names it: `pods/log`."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+def attributes(method: str, parts: list[str], *, watch: bool) -> Attributes | None:
+    """None for an address that is no resource's."""
     named = _resource_parts(parts)
     if named is None:
-        return Refused(f'forbidden: User "{ANONYMOUS}" cannot {method.lower()} path "{path}"')
+        return None
     group, rest = named
-    namespace, rest = (rest[1], rest[2:]) if rest[0] == "namespaces" and len(rest) > 2 else ("", rest)
+    inside = len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in KINDS["Namespace"].subresources
+    namespace, rest = (rest[1], rest[2:]) if inside else ("", rest)
     resource, name, subresource = [*rest, "", ""][:3]
     if resource == "namespaces":
         namespace = name
-    verb = _verb(method, name, watch=watch)
-    full = f"{resource}.{group}" if group else resource
-    asked = f"{resource}/{subresource}" if subresource else resource
-    shown = f'{full} "{name}"' if name else full
-    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
-    message = (
-        f'{shown} is forbidden: User "{ANONYMOUS}" cannot {verb} resource "{asked}" in API group "{group}" {where}'
+    return Attributes(_verb(method, name, watch=watch), group, namespace, resource, subresource, name)
+
+
+def refusal(user: str, asked: Attributes) -> StatusError:
+    """403 for want of a right (`errors.jsonl`, 403-sa-… and 403-anonymous)."""
+    full = f"{asked.resource}.{asked.group}" if asked.group else asked.resource
+    shown = f'{full} "{asked.name}"' if asked.name else full
+    where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+    right = f'{asked.verb} resource "{asked.full_resource}" in API group "{asked.group}"'
+    details = {"name": asked.name, "group": asked.group, "kind": asked.resource}
+    return StatusError(
+        403,
+        "Forbidden",
+        f'{shown} is forbidden: User "{user}" cannot {right} {where}',
+        {key: value for key, value in details.items() if value},
     )
-    details = {"name": name, "group": group, "kind": resource}
-    return StatusError(403, "Forbidden", message, {key: value for key, value in details.items() if value})
+
+
+def forbidden(method: str, parts: list[str], *, watch: bool, path: str) -> StatusError:
+    """For a stranger's request."""
+    asked = attributes(method, parts, watch=watch)
+    if asked is None:
+        return Refused(f'forbidden: User "{ANONYMOUS}" cannot {method.lower()} path "{path}"')
+    return refusal(ANONYMOUS, asked)
 
 
 def _resource_parts(parts: list[str]) -> tuple[str, list[str]] | None:

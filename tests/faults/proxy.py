@@ -26,8 +26,9 @@ class Proxy:
     def __init__(self, kubeconfig: Path, credentials: Path) -> None:
         self.config = yaml.safe_load(kubeconfig.read_text())
         self.upstream: str = self.config["clusters"][0]["cluster"]["server"]
+        self.trust = ssl.create_default_context(cafile=str(credentials / "ca.crt"))
         self.client = httpx.AsyncClient(
-            verify=ssl.create_default_context(cafile=str(credentials / "ca.crt")),
+            verify=self.trust,
             timeout=None,
             trust_env=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
