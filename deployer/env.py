@@ -7,14 +7,19 @@ import os
 import sys
 from pathlib import Path
 
-import environ
+from deployer import settings_file
+from deployer.reader import Reader
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-HOME = Path(os.environ.get("DEPLOYER_HOME") or BASE_DIR / ".deployer").absolute()
+# Tests have a database and a Redis of their own: never those of a Deployer that runs from this checkout. Neither do
+# types depend on what is set where they are checked.
+TESTING = bool({"pytest", "mypy"} & sys.modules.keys())
 
-TESTING = "pytest" in sys.modules
+_home = Reader(os.environ)
+HOME = _home.folder("DEPLOYER_HOME", BASE_DIR / ".deployer")
+_path = HOME / "settings.env"
+FILE = settings_file.Parsed({}, []) if TESTING else settings_file.read(_path)
 
-env = environ.Env()
-# Tests have a database and a Redis of their own: never those of a Deployer that runs from this checkout.
-if not TESTING and (HOME / "settings.env").is_file():
-    environ.Env.read_env(HOME / "settings.env")
+env = Reader({**FILE.values, **os.environ}, places=dict.fromkeys(FILE.values.keys() - os.environ.keys(), str(_path)))
+env.names |= _home.names
+env.faults += _home.faults + FILE.faults

@@ -10,14 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import environ
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from deployer import login_file, up
+from deployer import setting_rules as rules
 from deployer.home import CannotStart, Home, is_free, read_settings
+from deployer.reader import Reader
 from releases.models import Person, Token
 from tests.ports import free_port
 
@@ -62,13 +63,28 @@ def test_secrets_and_added_lines_outlive_a_start_and_addresses_follow_it(path):
     assert (second["DEPLOYER_URL"], second["LOG_LEVEL"]) == ("http://127.0.0.1:8100", "DEBUG")
 
 
-def test_django_reads_the_same_paths_that_were_written(path, monkeypatch):
-    written(path)
-    variables: dict[str, str] = {}
-    monkeypatch.setattr(environ.Env, "ENVIRON", variables)
-    environ.Env.read_env(path / "settings.env")
-    assert variables == read_settings(path / "settings.env")
-    assert environ.Env.db_url_config(variables["DATABASE_URL"])["NAME"] == str(path / "deployer.sqlite3")
+def test_django_reads_the_same_paths_that_were_written(path):
+    variables = written(path)
+    assert read_settings(path / "settings.env") == variables
+    database = rules.database(Reader(variables), default=path)
+    assert database["NAME"] == str(path / "deployer.sqlite3")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://ann:a%20b@db.example/deployer?sslmode=require", "postgres:///x?host=/run"]
+)
+def test_a_server_of_the_users_own_stays_their_database(path, url):
+    Home(path)
+    (path / "settings.env").write_text(f"DATABASE_URL='{url}'\n")
+    for _ in range(2):
+        assert written(path)["DATABASE_URL"] == url
+    assert read_settings(path / "settings.env")["DATABASE_URL"] == url
+
+
+def test_the_embedded_database_moves_with_its_home(path):
+    Home(path)
+    (path / "settings.env").write_text("DATABASE_URL=sqlite:////somewhere/else.sqlite3\n")
+    assert written(path)["DATABASE_URL"] == f"sqlite:///{path / 'deployer.sqlite3'}"
 
 
 def test_lost_keys_are_not_replaced_beside_a_database_that_needs_them(path):

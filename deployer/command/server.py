@@ -129,7 +129,7 @@ class Server:
             return None, str(error) or "no connection", "CERTIFICATE" not in str(error)
         except httpx.TransportError as error:
             return None, str(error) or type(error).__name__, method == "GET"
-        if _is_passing(response):
+        if _is_passing(response) and (method == "GET" or not _may_be_done(response)):
             trouble = _error_of(response).get("message") or f"it answers {response.status_code}"
             return None, trouble.rstrip("."), method == "GET" or response.status_code == 503
         return response, "", False
@@ -174,7 +174,12 @@ def _is_passing(response: "httpx.Response") -> bool:
     """Busy, restarting, or a proxy that does not find it: worth another try. A cluster that is away is an answer."""
     if response.status_code in (502, 504):
         return True
-    return response.status_code == 503 and _error_of(response).get("code") in (None, "busy")
+    return response.status_code == 503 and _error_of(response).get("code") in (None, "busy", "database_away")
+
+
+def _may_be_done(response: "httpx.Response") -> bool:
+    """The database may have been lost behind the deed."""
+    return _error_of(response).get("code") == "database_away"
 
 
 def _error_of(response: "httpx.Response") -> dict[str, Any]:
