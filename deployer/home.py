@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from deployer import settings_file
+
 PORT_NAMES = ("redis", "cluster", "door")
 # Below the range from which Linux takes the ports of outgoing connections, so that a remembered one stays free.
 FREE_PORTS = range(20000, 32000)
@@ -99,16 +101,18 @@ class Home:
         settings.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
         settings.setdefault("ENCRYPTION_KEYS", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
         settings.setdefault("REDIS_PASSWORD", secrets.token_urlsafe(32))
+        # A server of the user's own stays; the embedded file is found again wherever the home has moved.
+        if settings.get("DATABASE_URL", "").partition(":")[0] in ("", "sqlite"):
+            settings["DATABASE_URL"] = f"sqlite:///{quote(str(self.path / 'deployer.sqlite3'))}"
         settings |= {
             "DEPLOYER_HOME": str(self.path),
             "DEPLOYER_URL": url,
             "DEPLOYER_APP_URL": f"http://{{app}}.localhost:{ports['door']}",
             "DEPLOYER_KUBECONFIG": str(self.kubeconfig),
             "DEPLOYER_IMAGES": str(self.path / "images"),
-            "DATABASE_URL": f"sqlite:///{quote(str(self.path / 'deployer.sqlite3'))}",
             "REDIS_URL": f"redis://:{settings['REDIS_PASSWORD']}@127.0.0.1:{ports['redis']}/0",
         }
-        lines = [f"{name}={_quoted(value)}\n" for name, value in settings.items()]
+        lines = [f"{name}={settings_file.quoted(value)}\n" for name, value in settings.items()]
         write_private(
             self.settings_path, "".join(["# Written at every start. Secrets and what you add stay.\n", *lines])
         )
@@ -132,20 +136,11 @@ class Home:
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """The variables of a file of `NAME=value` lines; none if there is no such file."""
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotStart(f"Can't read {path}: {error}.") from error
-    settings = {}
-    for line in text.splitlines():
-        name, is_setting, value = line.strip().partition("=")
-        if is_setting and not name.startswith("#"):
-            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-            settings[name.strip()] = value[1:-1] if quoted else value
-    return settings
+    """The variables of a file of `NAME=value` lines; none if there is no such file. Raises CannotStart."""
+    values, faults = settings_file.read(path)
+    if faults:
+        raise CannotStart(" ".join(faults))
+    return values
 
 
 def write_private(path: Path, text: str) -> None:
@@ -183,10 +178,6 @@ def _first_free(last: object, *, without: set[int]) -> int:
         if port not in without and is_free(port):
             return port
     raise CannotStart("No free port was found on 127.0.0.1.")
-
-
-def _quoted(value: str) -> str:
-    return f"'{value}'" if set(value) & set(' #$"\\') else value
 
 
 def _escaped(value: str) -> str:

@@ -2,10 +2,10 @@
 
 from releases.models import App, AuditEntry
 from releases.models.actor import Actor
+from releases.models.storable import fitted
 
 
 def record(action: str, *, by: Actor, app: App | None = None, subject: str = "", **detail: object) -> None:
     """One entry. `detail` holds names, numbers and IDs, never a variable's value."""
-    AuditEntry.objects.create(
-        action=action, app_name=app.name if app else "", subject=subject, detail=detail, **by.columns()
-    )
+    columns = {"action": action, "app_name": app.name if app else "", "subject": subject, "detail": detail}
+    AuditEntry.objects.create(**fitted(AuditEntry, columns | by.columns()))

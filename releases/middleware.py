@@ -1,11 +1,18 @@
-"""Who asks: every request gets an actor."""
+"""For every request: who asks, and a page in words when the database can't be used."""
 
+import logging
 from collections.abc import Callable
 
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 
 from releases import policy
+from releases.models.trouble import trouble_of
+
+logger = logging.getLogger(__name__)
+RETRY_SECONDS = 2
 
 
 class ActorMiddleware:
@@ -22,3 +29,23 @@ class ActorMiddleware:
 def _actor(request: HttpRequest) -> policy.Actor:
     user = request.user
     return policy.actor_for(user) if user.is_authenticated else policy.NOBODY
+
+
+class DatabaseMiddleware:
+    """A database that is busy, away, full or outdated has a page of its own, drawn without asking it anything."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        trouble = trouble_of(error) if isinstance(error, DatabaseError) else None
+        if trouble is None:
+            return None
+        logger.warning("%s %s: %s", request.method, request.path, error)
+        page = render_to_string("database.html", {"trouble": trouble})
+        if not trouble.is_ours:
+            return HttpResponse(page, status=422)
+        return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_SECONDS)})

@@ -6,6 +6,7 @@ import signal
 import sys
 from typing import Any
 
+from django.db import connections
 from rq import SimpleWorker, Worker
 
 from releases import host
@@ -37,6 +38,14 @@ class RolloutWorker(SimpleWorker):
     def dequeue_timeout(self) -> int:
         """Seconds. A SIGTERM that comes right before the queue is asked is only looked at afterwards."""
         return 1
+
+    def perform_job(self, *args: Any, **kwargs: Any) -> bool:
+        """This process lives long: what its database has cut meanwhile must not be used for the next job."""
+        connections.close_all()
+        try:
+            return super().perform_job(*args, **kwargs)
+        finally:
+            connections.close_all()
 
     def handle_warm_shutdown_request(self) -> None:
         super().handle_warm_shutdown_request()

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-import subprocess
+
+from tests import debian
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -25,24 +26,11 @@ def why_not() -> str:
 def main() -> None:
     if find():
         return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
+    if debian.may_install():
         print("Installing Debian's chromium for the browser tests", flush=True)
-        _install()
+        debian.install("chromium", "fonts-dejavu-core")
     if not find():
         print(f"The browser tests will be skipped: {why_not()}.", flush=True)
-
-
-def _install() -> None:
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    commands = [
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"],
-    ]
-    for command in commands:
-        done = subprocess.run(command, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"{' '.join(command[:2])} failed: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
-            return
 
 
 if __name__ == "__main__":

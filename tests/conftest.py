@@ -8,14 +8,43 @@ import pytest
 
 from tests import factories
 
+ROOT = Path(__file__).resolve().parent.parent
 # Nothing listens there: whoever needs a Redis asks for it by fixture.
 NO_REDIS = "redis://127.0.0.1:1/0"
 NO_LAYER = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+# What these ask of a database, others ask as well.
+ON_ONE_DATABASE = (
+    "tests/engine/",
+    "tests/images/",
+    "tests/test_actions_cluster.py",
+    "tests/test_applying.py",
+    "tests/test_build.py",
+    "tests/test_clusters_command.py",
+    "tests/test_clusters_state.py",
+    "tests/test_host.py",
+    "tests/test_manifests",
+    "tests/test_pages_look.py",
+    "tests/test_policy.py",
+    "tests/test_registries_client.py",
+    "tests/test_restore.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever asks a database is marked `database`: `make test` runs it on PostgreSQL, too."""
+    for item in items:
+        place = item.path.relative_to(ROOT).as_posix()
+        fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+        if (item.get_closest_marker("django_db") or fixtures) and not place.startswith(ON_ONE_DATABASE):
+            item.add_marker(pytest.mark.database)
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """SQLite in a file, as in production: in memory, threads would share one connection's fate."""
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """A database for each process of a parallel run. SQLite in a file, as in production: in memory, threads would share
+    one connection's fate."""
     from django.db import connections
 
     database = connections["default"].settings_dict
@@ -74,6 +103,12 @@ def _point_queues_to(url: str) -> None:
 @pytest.fixture
 def deployer(db) -> "factories.Actor":
     return factories.actor("deployer")
+
+
+@pytest.fixture
+def cluster_row(db):
+    """Where new apps live: the cluster of DEPLOYER_KUBECONFIG."""
+    return factories.cluster()
 
 
 @pytest.fixture

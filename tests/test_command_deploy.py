@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,13 @@ def deployed(server: WebServer, source: Path, end: Callable[[WebServer], None] =
 
 def rest_of(process: subprocess.Popen) -> tuple[str, str]:
     """What it still writes. (`communicate` would lose what was read ahead of the lines that a test took.)"""
-    out, err = process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
-    process.wait(30)
-    return out, err
+    watchdog = threading.Timer(60, process.kill)  # whoever never ends is a failure, and keeps nobody waiting
+    watchdog.start()
+    try:
+        return process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
+    finally:
+        process.wait(30)
+        watchdog.cancel()
 
 
 def test_a_deploy_says_what_users_of_convox_know(server: WebServer, source: Path) -> None:

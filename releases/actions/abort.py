@@ -7,6 +7,7 @@ from releases import audit, logs, policy, queues
 from releases.actions.next_release import start_next
 from releases.errors import NotAllowed
 from releases.models import App, Rollout
+from releases.models.locks import locked
 from releases.policy import Actor
 
 
@@ -14,8 +15,8 @@ def abort(rollout: Rollout, *, by: Actor) -> None:
     """Stop it: nothing has changed yet → cancelled; else the previous release comes back. Raises NotAllowed."""
     policy.require("abort", by=by)
     with transaction.atomic():
-        App.objects.select_for_update().get(pk=rollout.app_id)  # before the rollout, as everybody else locks them
-        rollout = Rollout.objects.select_for_update().get(pk=rollout.pk)
+        locked(App.objects.all()).get(pk=rollout.app_id)  # before the rollout, as everybody else locks them
+        rollout = locked(Rollout.objects.all()).get(pk=rollout.pk)
         if rollout.is_finished:
             raise NotAllowed(f"Rollout {rollout.number} is over already: {rollout.status.replace('_', ' ')}.")
         if rollout.status == "rolling_back":

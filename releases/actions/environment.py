@@ -9,6 +9,7 @@ from releases import audit, logs, policy
 from releases.actions import rollouts
 from releases.errors import Invalid
 from releases.models import App, Release, Rollout
+from releases.models.locks import locked
 from releases.policy import Actor
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
@@ -34,7 +35,7 @@ def set_env(app: App, *, by: Actor, set: dict[str, str], unset: list[str], stage
     policy.require("set_env", by=by)
     _check(set, unset)
     with transaction.atomic():
-        app = App.objects.select_for_update().get(pk=app.pk)
+        app = locked(App.objects.all()).get(pk=app.pk)
         policy.require("set_env", by=by, app=app)
         base = _base(app, stage=stage)
         if base is None:

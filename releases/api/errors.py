@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
@@ -15,6 +15,7 @@ from ninja.errors import HttpError, ValidationError
 from pydantic import BaseModel
 
 from releases import errors
+from releases.models.trouble import trouble_of
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
@@ -70,7 +71,7 @@ def register(api: NinjaAPI) -> None:
         ValidationError: _malformed,
         HttpError: _http,
         Http404: lambda request, found: error(404, "not_found", str(found)),
-        OperationalError: _busy,
+        DatabaseError: _database,
         SuspiciousOperation: _unreadable,
         BadRequest: _unreadable,
         MultiPartParserError: _unreadable,
@@ -141,9 +142,14 @@ def _unreadable(request: HttpRequest, found: Exception) -> HttpResponse:
     return error(400, "bad_request", "The request can't be read.")
 
 
-def _busy(request: HttpRequest, found: OperationalError) -> HttpResponse:
-    logger.warning("%s %s: the database did not answer: %s", request.method, request.path, found)
-    return error(503, "busy", "The database is busy: nothing was done.", retry_after=RETRY_SECONDS)
+def _database(request: HttpRequest, found: DatabaseError) -> HttpResponse:
+    trouble = trouble_of(found)
+    if trouble is None:
+        return _unforeseen(request, found)
+    logger.warning("%s %s: %s", request.method, request.path, found)
+    if not trouble.is_ours:
+        return error(422, trouble.code, trouble.words)
+    return error(503, trouble.code, trouble.words, retry_after=RETRY_SECONDS)
 
 
 def _unforeseen(request: HttpRequest, found: Exception) -> HttpResponse:

@@ -4,24 +4,26 @@ Each line has a number per owner (a build or a rollout): 1, 2, 3 … without a g
 told.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from releases.errors import Stale
 from releases.logs.mask import Mask
-from releases.logs.nudge import flush, nudge, pages_changed
+from releases.logs.nudge import cluster_changed, flush, nudge, pages_changed
 from releases.models import Build, LogLine, Rollout
+from releases.models.log_line import SOURCE_KEY_MAX, STREAM_MAX
+from releases.models.storable import storable
 
 MESSAGE_MAX = 16_384
-STRANGE = str.maketrans({"\x00": "\ufffd", "\n": " ", "\r": " "})
+LINE_ENDS = str.maketrans("\n\r", "  ")
 COLUMNS = ("owner", "number", "time", "stream", "message", "source_key")
 
-__all__ = ["Line", "Mask", "after", "append", "clean", "flush", "nudge", "pages_changed", "topic"]
+__all__ = ["Line", "Mask", "after", "append", "clean", "cluster_changed", "flush", "nudge", "pages_changed", "topic"]
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,32 @@ class Line:
     time: datetime = field(default_factory=timezone.now)
     source_key: str | None = None
 
+    @property
+    def key(self) -> str | None:
+        """The source key as it is stored: of one that is too long, its hash."""
+        if not self.source_key:
+            return None
+        if len(self.source_key) <= SOURCE_KEY_MAX:
+            return storable(self.source_key)
+        return hashlib.sha256(self.source_key.encode(errors="replace")).hexdigest()
+
 
 def append(owner: Build | Rollout, lines: Sequence[Line], *, mask: Mask | None = None) -> int:
     """Store `lines` in order and tell the followers. Gives the newest number.
 
-    One short transaction: the owner's row is locked by raising its counter, so numbers have no gap and no double,
+    One short transaction: the owner's row, which holds the counter, is locked, so numbers have no gap and no double,
     whoever writes beside us. Raises Stale when another worker has taken over.
     """
     with transaction.atomic():
         mine = type(owner)._default_manager.filter(pk=owner.pk, epoch=owner.epoch)
-        if not mine.update(last_line=F("last_line")):
+        before = mine.select_for_update(no_key=True).order_by().values_list("last_line", flat=True).first()
+        if before is None:
             raise Stale(f"{owner} was taken over by another worker.")
-        first = mine.values_list("last_line", flat=True).get() + 1
         fresh = _without_known(owner.owner, lines)
-        last = first + len(fresh) - 1
+        last = before + len(fresh)
         if fresh:
             mine.update(last_line=last)
-            _insert(owner.owner, first, fresh, mask)
+            _insert(owner.owner, before + 1, fresh, mask)
         transaction.on_commit(lambda: nudge(topic(owner.owner)), robust=True)
     owner.last_line = last
     return last
@@ -66,15 +77,15 @@ def topic(owner: str) -> str:
 
 
 def _without_known(owner: str, lines: Sequence[Line]) -> list[Line]:
-    keys = {line.source_key for line in lines if line.source_key}
+    keys = {line.key for line in lines if line.key}
     if not keys:
         return list(lines)
     known = set(LogLine.objects.filter(owner=owner, source_key__in=keys).values_list("source_key", flat=True))
     fresh = []
     for line in lines:
-        if line.source_key is None or line.source_key not in known:
+        if not line.key or line.key not in known:
             fresh.append(line)
-            known.add(line.source_key)
+            known.add(line.key)
     return fresh
 
 
@@ -83,7 +94,7 @@ def _insert(owner: str, first: int, lines: list[Line], mask: Mask | None) -> Non
     hide = mask.hide if mask else str
     adapt = connection.ops.adapt_datetimefield_value
     rows = [
-        (owner, number, adapt(line.time), line.stream[:300], clean(hide(line.message)), line.source_key)
+        (owner, number, adapt(line.time), storable(line.stream[:STREAM_MAX]), clean(hide(line.message)), line.key)
         for number, line in enumerate(lines, start=first)
     ]
     table = connection.ops.quote_name(LogLine._meta.db_table)
@@ -98,4 +109,4 @@ def clean(message: str) -> str:
     message = message.rstrip("\r\n")
     if len(message) > MESSAGE_MAX:
         message = message[:MESSAGE_MAX] + " [cut]"
-    return message.translate(STRANGE).encode(errors="replace").decode()
+    return storable(message.translate(LINE_ENDS))

@@ -12,6 +12,8 @@ from concurrent.futures import Future, wait
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from releases.models import Cluster
+
 logger = logging.getLogger(__name__)
 
 
@@ -74,8 +76,21 @@ def pages_changed(app_id: int) -> None:
     Once what was changed is committed.
     """
 
+    _tell([f"page.app-{app_id}", "page.apps"])
+
+
+def cluster_changed(cluster: Cluster) -> None:
+    """Pages that show this cluster draw themselves anew: its own, the lists, and those of the apps that live in it.
+
+    Once what was changed is committed.
+    """
+    apps = [f"page.app-{app_id}" for app_id in cluster.apps.values_list("pk", flat=True)]
+    _tell([f"page.cluster-{cluster.pk}", "page.clusters", "page.apps", *apps])
+
+
+def _tell(groups: list[str]) -> None:
     def tell() -> None:
-        nudge(f"page.app-{app_id}")
-        nudge("page.apps")
+        for group in groups:
+            nudge(group)
 
     transaction.on_commit(tell, robust=True)

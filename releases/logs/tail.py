@@ -1,16 +1,20 @@
 """Follow a log as it grows: one tail per followed log and web process, shared by all who read it."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
 from django.db.models import Max
 
 from releases.logs import after, topic
 from releases.logs.hear import Nudges
 from releases.models import Build, LogLine, Rollout
+
+logger = logging.getLogger(__name__)
 
 # How long a follower waits for a nudge before it looks anyway: makes good a lost one.
 LOOK_ANYWAY_SECONDS = 2.0
@@ -33,7 +37,10 @@ class _Tail:
     async def run(self) -> None:
         async with Nudges(topic(self.owner)) as nudges:
             while True:
-                await self._read()
+                try:
+                    await self._read()
+                except (OperationalError, InterfaceError) as error:
+                    logger.info("the log of %s waits for the database: %s", self.owner, error)
                 await nudges.wait(LOOK_ANYWAY_SECONDS)
 
     async def _read(self) -> None:
@@ -80,7 +87,7 @@ async def follow(owner: str, number: int = 0) -> AsyncIterator[list[LogLine]]:
         while True:
             lines = tail.since(number)
             if lines is None:
-                lines = await database_sync_to_async(after, thread_sensitive=False)(owner, number, BATCH)
+                lines = await _older(owner, number)
             if lines:
                 number = lines[-1].number
                 yield lines
@@ -94,6 +101,16 @@ async def follow(owner: str, number: int = 0) -> AsyncIterator[list[LogLine]]:
             _tails.pop(key, None)
             if tail.task:
                 tail.task.cancel()
+
+
+async def _older(owner: str, number: int) -> list[LogLine]:
+    """What the tail no longer keeps. None of it while the database is away."""
+    try:
+        return await database_sync_to_async(after, thread_sensitive=False)(owner, number, BATCH)
+    except (OperationalError, InterfaceError) as error:
+        logger.info("the log of %s waits for the database: %s", owner, error)
+        await asyncio.sleep(LOOK_ANYWAY_SECONDS)
+        return []
 
 
 async def _wait(tail: _Tail, number: int) -> list[LogLine]:

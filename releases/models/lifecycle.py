@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from releases.errors import IllegalTransition, Stale
 from releases.models.person import Person
+from releases.models.storable import fitted
 
 BUILD_MOVES: dict[str, set[str]] = {
     "queued": {"running", "failed", "cancelled", "superseded"},
@@ -81,11 +82,12 @@ class Lifecycle(Authored):
         raise NotImplementedError
 
     def transition(self, to: str, **changes: Any) -> None:
-        """Move to `to` and write `changes` with it, all or nothing. Raises IllegalTransition."""
+        """Move to `to` and write `changes` with it, text cut to fit, all or nothing. Raises IllegalTransition."""
         if to not in self.MOVES[self.status]:
             raise IllegalTransition(f"{self} can't go from {self.status} to {to}.")
         if not self.MOVES[to]:
             changes.setdefault("finished_at", timezone.now())
+        changes = fitted(type(self), changes)
         here = type(self)._default_manager.filter(pk=self.pk, status=self.status, epoch=self.epoch)
         if not here.update(status=to, **changes):
             raise IllegalTransition(f"{self} has already moved on.")
@@ -100,7 +102,8 @@ class Lifecycle(Authored):
         return cls._default_manager.get(pk=pk)
 
     def write(self, **changes: Any) -> None:
-        """Write these columns if we still carry it. Raises Stale when somebody else does."""
+        """Write these columns if we still carry it, text cut to fit. Raises Stale when somebody else does."""
+        changes = fitted(type(self), changes)
         if not type(self)._default_manager.filter(pk=self.pk, epoch=self.epoch).update(**changes):
             raise Stale(f"{self} was taken over by another worker.")
         self._set(**changes)

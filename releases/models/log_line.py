@@ -2,15 +2,17 @@
 
 from django.db import models
 
+STREAM_MAX, SOURCE_KEY_MAX = 300, 100
+
 
 class LogLine(models.Model):
     owner = models.CharField(max_length=24, help_text="a build's ID, or rollout-<key>")
     number = models.PositiveIntegerField(help_text="1, 2, 3 … per owner, without a gap")
     time = models.DateTimeField()
-    stream = models.CharField(max_length=300)
+    stream = models.CharField(max_length=STREAM_MAX)
     message = models.TextField()
     # Null, not "": lines that report nothing repeatable must not clash in the constraint.
-    source_key = models.CharField(max_length=100, null=True, help_text="what it reports, told once")  # noqa: DJ001
+    source_key = models.CharField(max_length=SOURCE_KEY_MAX, null=True, help_text="what it reports, told once")  # noqa: DJ001
 
     class Meta:
         constraints = [

@@ -10,13 +10,14 @@ from releases.models.build import Build
 from releases.models.encrypted import EncryptedJSONField
 from releases.models.identifiers import new_release_id
 from releases.models.lifecycle import Authored
+from releases.models.manifest_field import ManifestField
 
 
 class Release(Authored):
     id = models.CharField(primary_key=True, max_length=11, default=new_release_id, editable=False)
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="releases")
     build = models.ForeignKey(Build, on_delete=models.RESTRICT, related_name="releases")
-    manifest = models.JSONField()
+    manifest = ManifestField()
     images = models.JSONField()
     env = EncryptedJSONField()
     description = models.CharField(max_length=300)

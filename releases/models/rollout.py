@@ -27,6 +27,7 @@ class Rollout(Lifecycle):
         "self", null=True, on_delete=models.SET_NULL, related_name="+", help_text="the unfinished one that it ended"
     )
     strategy = models.CharField(max_length=20, default="rolling")
+    automatic = models.BooleanField(default=False, help_text="a push asked for it, not a person")
     note = models.CharField(max_length=500, blank=True, help_text="why, in the words of who promoted")
     cause = models.CharField(max_length=40, blank=True)
     hint = models.TextField(blank=True)
@@ -38,6 +39,8 @@ class Rollout(Lifecycle):
     templates_before = EncryptedJSONField(default=dict, help_text="service → its template before the first write")
     progress = models.JSONField(default=dict, help_text="how far it is, for whoever takes over")
     squares = models.JSONField(default=list, help_text="the processes as last seen, for pages")
+    told = models.CharField(max_length=20, blank=True, help_text="the status that GitHub was told last")
+    deployment = models.BigIntegerField(null=True, help_text="GitHub's number of it")
 
     class Meta:
         ordering = ["-created_at"]

@@ -6,8 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_required
-from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve, reverse
 from django.views.decorators.cache import never_cache
@@ -20,6 +19,7 @@ from releases.errors import (
     IllegalTransition,
     Invalid,
     NotAllowed,
+    SourceFailed,
     Taken,
 )
 from releases.policy import Actor
@@ -44,8 +44,6 @@ def page(view: View) -> View:
             return view(request, *args, **kwargs)
         except DeployerError as error:
             return render(request, "trouble.html", {"error": error}, status=status_of(error))
-        except OperationalError:
-            return busy(request)
 
     drawn.is_page = True  # type: ignore[attr-defined]
     return login_required(never_cache(require_safe(drawn)))
@@ -61,8 +59,6 @@ def deed(view: View) -> View:
             return view(request, *args, **kwargs)
         except DeployerError as error:
             return _came_from(request, kwargs.get("name"), error)
-        except OperationalError:
-            return busy(request)
 
     return login_required(require_POST(done))
 
@@ -72,19 +68,13 @@ def status_of(error: DeployerError) -> int:
         return 403 if error.forbidden else 409
     statuses: list[tuple[type[DeployerError], int]] = [
         (Invalid, 422),
+        (SourceFailed, 422),
         (Taken, 409),
         (IllegalTransition, 409),
         (ClusterUnavailable, 503),
         (ClusterError, 502),
     ]
     return next((status for kind, status in statuses if isinstance(error, kind)), 500)
-
-
-def busy(request: HttpRequest) -> HttpResponse:
-    """The database is locked, or away."""
-    response = render(request, "busy.html", status=503)
-    response.headers["Retry-After"] = "2"
-    return response
 
 
 def _refuse_nul(request: HttpRequest) -> None:

@@ -9,7 +9,20 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import cluster, crowd, doom, events, kills, lines, memory, promote, update
+from tests.bench import (
+    builds,
+    cluster,
+    crowd,
+    database,
+    deliveries,
+    doom,
+    events,
+    kills,
+    lines,
+    memory,
+    promote,
+    update,
+)
 from tests.bench.figures import show
 from tests.journeys.house import House
 
@@ -24,6 +37,9 @@ def main() -> None:
         "doom": doom.measure,
         "events": events.measure,
         "lines": lines.measure,
+        "builds": builds.measure,
+        "deliveries": deliveries.measure,
+        "database": database.measure,
         "update": update.measure,
         "cluster": cluster.measure,
         "crowd": crowd.measure,
@@ -48,7 +64,7 @@ def run(parts: dict[str, Part]) -> None:
         for name, measure in parts.items():
             measure(house, folder / "sources" / name)
     finally:
-        house.stop()
+        house.remove()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -31,7 +31,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
         assert house.stop() == []
     finally:
-        house.stop()
+        house.remove()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def new_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[],
 
     yield make
     for house in houses:
-        house.stop()
+        house.remove()
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from deployer.home import read_settings
+from tests import databases
 from tests.journeys import doors
 from tests.journeys.app import App
 from tests.journeys.processes import Process, processes_of
@@ -25,9 +27,12 @@ QUICK = {"HEARTBEAT_SECONDS": "0.3", "HEARTBEAT_OLD_SECONDS": "2", "REAPER_SECON
 
 
 class House:
-    """`folder` gets the home, a user's home folder and the log. Settings come on top of the defaults."""
+    """`folder` gets the home, a user's home folder and the log. Settings come on top of the defaults.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    Its database: the embedded one; or one on the PostgreSQL that the tests run on; or `database`, a URL.
+    """
+
+    def __init__(self, folder: Path, *, database: str = "", **settings: str) -> None:
         self.folder, self.home = folder, folder / "home"
         self.log = folder / "up.log"
         (folder / "user").mkdir(parents=True)
@@ -37,6 +42,10 @@ class House:
         self.user = plain | {"HOME": str(folder / "user"), "XDG_CONFIG_HOME": str(folder / "user" / "config")}
         self.environment = self.user | {"DEPLOYER_HOME": str(self.home), "PORT": str(self.port)} | settings
         self.supervisor: subprocess.Popen[bytes] | None = None
+        self.own_database = "" if database or not databases.server() else databases.create(folder)
+        if url := database or self.own_database:
+            self.home.mkdir(mode=0o700)
+            (self.home / "settings.env").write_text(f"DATABASE_URL='{url}'\n")
 
     # --- Its life ---------------------------------------------------------------------------------------------------
 
@@ -68,6 +77,17 @@ class House:
             self.supervisor.send_signal(signal.SIGINT)
             self.supervisor.wait(30)
         return self.left_over()
+
+    def remove(self) -> None:
+        """For good."""
+        self.stop()
+        if self.own_database:
+            databases.drop(self.own_database)
+
+    @property
+    def database(self) -> str:
+        """The URL."""
+        return read_settings(self.home / "settings.env")["DATABASE_URL"]
 
     def left_over(self, *, seconds: float = 8) -> list[Process]:
         deadline = time.monotonic() + seconds

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests import chromium
+from tests import chromium, github_payloads
 from tests.journeys import sources
 from tests.journeys.app import App
 from tests.journeys.house import House
@@ -147,6 +148,41 @@ def test_a_build_s_page_shows_its_log(quiet: Any, house: House, app: App, tmp_pa
     page.goto(f"{house.url}/apps/{app.name}/builds/{build}")
     page.locator("section.log li", has_text=f"Release: {release}").wait_for()
     shoot(page, "build")
+
+
+def test_a_repository_is_connected_and_its_deliveries_come_by_themselves(quiet: Any, house: House, app: App) -> None:
+    """With the keyboard alone from the replay on."""
+    page = quiet
+    page.goto(f"{house.url}/apps/{app.name}/source")
+    shoot(page, "source-none")
+    page.get_by_label("Repository").fill("https://git.invalid/ada/engine.git")
+    page.get_by_label("A push to the branch does").select_option("Nothing")
+    page.get_by_role("button", name="Connect").click()
+    secret = page.locator(".note.success code").inner_text()
+    shoot(page, "source-connected")
+
+    page.goto(f"{house.url}/apps/{app.name}/deliveries")
+    page.get_by_text("No delivery yet").wait_for()
+    stay(page)
+    body, headers = github_payloads.delivery(secret, "push", github_payloads.push())
+    sent = httpx.post(f"{house.url}/hooks/github/{app.name}", content=body, headers=headers)
+    assert sent.status_code == 202, sent.text
+    page.get_by_text("skipped: a push does nothing here").wait_for()
+    assert stayed(page), "the delivery did not come by itself"
+    shoot(page, "deliveries")
+    page.get_by_role("button", name="Replay the push").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("replayed by admin").wait_for()
+
+    page.goto(f"{house.url}/apps/{app.name}")
+    page.locator("summary", has_text="Build commit").focus()
+    for key in ("Enter", "Tab", "v", "1", "Tab", "Tab", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url(f"{house.url}/apps/{app.name}/builds/*")
+    page.locator("#build-facts", has_text="git.invalid").wait_for()
+    shoot(page, "build-from-git")
+    page.goto(f"{house.url}/registries")
+    shoot(page, "registries-none")
 
 
 def test_a_page_lives_on_when_the_web_server_was_away(page: Any, house: House, app: App, tmp_path: Path) -> None:

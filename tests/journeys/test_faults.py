@@ -2,7 +2,6 @@
 
 import random
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
 from tests.journeys import sources
 from tests.journeys.app import App
 from tests.journeys.house import QUICK, House
@@ -75,7 +75,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
         assert house.stop() == []
     finally:
-        house.stop()
+        house.remove()
 
 
 @pytest.mark.parametrize("seed", [random.randrange(10**6) for _ in range(KILLS)], ids=lambda seed: "killed")
@@ -213,11 +213,15 @@ def test_redis_stands_still_for_ten_seconds_while_one_promotes(app: App, tmp_pat
 
 def test_the_database_is_locked_for_a_while(app: App, slow: Path) -> None:
     release = app.built(slow)
-    database = sqlite3.connect(app.house.home / "deployer.sqlite3", isolation_level=None, check_same_thread=False)
+    database = databases.connect(app.house.database)
     held = threading.Event()
+    everything = ["BEGIN EXCLUSIVE"]
+    if databases.server():
+        everything = ["BEGIN", "LOCK TABLE releases_app, releases_rollout, releases_logline IN ACCESS EXCLUSIVE MODE"]
 
     def hold() -> None:
-        database.execute("BEGIN EXCLUSIVE")
+        for statement in everything:
+            database.execute(statement)
         held.wait(5)
         database.execute("ROLLBACK")
 

@@ -42,6 +42,7 @@ def test_a_websocket_gets_each_line_as_it_comes(app: App, session: Session, tmp_
     assert received == app.log(f"/rollouts/{number}") and is_gap_free(received)
 
 
+@pytest.mark.database
 def test_a_websocket_that_connects_again_gets_each_line_once(app: App, session: Session, tmp_path: Path) -> None:
     number = app.promote(app.built(sources.serving(tmp_path / "v1", "v1")))
     received: list[dict[str, Any]] = []

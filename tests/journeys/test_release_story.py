@@ -33,6 +33,7 @@ def assert_undone(app: App, told: Told, before: str, *words: str) -> dict:
     return rollout
 
 
+@pytest.mark.database
 def test_the_first_deploy_and_what_it_says(app: App, tmp_path: Path) -> None:
     told = app.deploy(sources.serving(tmp_path / "v1", "v1"))
     assert told.status == 0, told.all
@@ -61,6 +62,7 @@ def test_v2_under_load_loses_no_request(app: App, running: str, tmp_path: Path) 
     assert set(load.bodies) == {"version v1 colour none", "version v2 colour none"}
 
 
+@pytest.mark.database
 def test_a_crash_is_undone_while_the_previous_release_answers(app: App, running: str, tmp_path: Path) -> None:
     source = sources.write(tmp_path / "crash", sources.manifest(), {"server.py": sources.CRASH})
     with Load(app.house.door_port, app.host) as load:
@@ -108,6 +110,7 @@ def test_a_first_release_that_fails_leaves_nothing(app: App, tmp_path: Path) -> 
         assert app.names(kind) == set(), kind
 
 
+@pytest.mark.database
 def test_env_set_and_the_rollback_to_the_first(app: App, running: str) -> None:
     told = app.command("env", "set", "COLOUR=blue")
     assert told.status == 0 and told.out.endswith("\nOK\n"), told.all
