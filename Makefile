@@ -3,17 +3,22 @@ PYTHON ?= python3
 IN_VENV = $(PYTHON) deployer/bootstrap.py
 # Tests and checks must not meet the settings, the Redis and the database of a Deployer that runs in this checkout.
 NO_HOME = $(CURDIR)/.test-home
+ALONE = env -u DATABASE_URL -u REDIS_URL
+NO_KEY = Y2hlY2tzLW9ubHktY2hlY2tzLW9ubHktY2hlY2tzLW8=
 
-.PHONY: help up password link test faults check format bench lock clean
+.PHONY: help up password link test faults cluster-tests check format bench lock clean
 
 help:
 	@echo 'make up        install what is missing, then serve http://127.0.0.1:8000 until Ctrl-C'
 	@echo '               (PORT moves the address, DEPLOYER_HOME the state)'
 	@echo 'make password  set a new password for the administrator'
 	@echo 'make link      print a one-time sign-in link'
-	@echo 'make test      run the tests (TESTS="tests/test_up.py -k port" runs some of them)'
+	@echo 'make test      run the tests, those of the database on PostgreSQL first, then all on SQLite'
+	@echo '               (TESTS="tests/test_up.py -k port" runs some of them)'
 	@echo 'make faults    kill workers and trouble the cluster at each step of rollouts, for minutes'
 	@echo '               (FAULTS="-k doom" runs some of them)'
+	@echo 'make cluster-tests  the journeys on the cluster of TEST_KUBECONFIG, else on one that is started for them'
+	@echo '               (CLUSTER_TESTS="-k volumes" runs some of them)'
 	@echo 'make check     style, types, the floors of the design, migrations'
 	@echo 'make format    let ruff lay out the code'
 	@echo 'make bench     measure; prints figures'
@@ -31,17 +36,23 @@ link:
 
 test:
 	@$(IN_VENV) dev -- -m tests.chromium
-	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest -n 2 --dist loadfile $(TESTS)
+	@$(IN_VENV) dev -- -m tests.docker_engine
+	@$(ALONE) DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m tests.postgres -m pytest -n 2 --dist loadfile -m database $(TESTS)
+	@exec $(ALONE) -u TEST_DATABASE_URL DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m pytest -n 2 --dist loadfile $(TESTS)
 
 faults:
 	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest tests/faults --numprocesses 2 --dist worksteal --tb short $(FAULTS)
+
+cluster-tests:
+	@$(IN_VENV) dev -- -m tests.docker_engine
+	@exec $(ALONE) DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m tests.cluster --numprocesses 2 --dist worksteal $(CLUSTER_TESTS)
 
 check:
 	@$(IN_VENV) dev -- -m ruff check
 	@$(IN_VENV) dev -- -m ruff format --check
 	@$(IN_VENV) dev -- -m mypy
 	@$(IN_VENV) dev -- -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
-	@SECRET_KEY=check DEPLOYER_HOME=$(NO_HOME) DATABASE_URL=sqlite://:memory: $(IN_VENV) dev -- manage.py makemigrations --check --dry-run
+	@DEBUG=true SECRET_KEY=check ENCRYPTION_KEYS=$(NO_KEY) DEPLOYER_HOME=$(NO_HOME) DATABASE_URL=sqlite://:memory: $(IN_VENV) dev -- manage.py makemigrations --check --dry-run
 
 format:
 	@$(IN_VENV) dev -- -m ruff check --fix
