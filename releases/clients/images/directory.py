@@ -1,4 +1,4 @@
-"""Make images. DirectoryBuilder needs no Docker: an image is a folder that the local cluster runs from."""
+"""Images without Docker: an image is a folder that the local cluster runs from."""
 
 import hashlib
 import json
@@ -6,14 +6,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from releases.clients import dockerfile
+from releases.clients.images.plan import Say
+from releases.clients.images.source import context_folder, inside, text
 from releases.errors import BuildFailed
 
 DRAFT_SECONDS = 24 * 3600
-Say = Callable[[str], None]
 
 
 class DirectoryBuilder:
@@ -29,9 +29,7 @@ class DirectoryBuilder:
 
         Raises BuildFailed. `say` gets the log, a line at a time.
         """
-        context = _inside(source, path)
-        if not context.is_dir():
-            raise BuildFailed(f"build: {path}: there is no such folder in the source.")
+        context = context_folder(source, path)
         config = _config(context, dockerfile_name, say)
         digest = _digest(context, config)
         reference = f"local/{app}@sha256:{digest}"
@@ -65,27 +63,11 @@ class DirectoryBuilder:
                 shutil.rmtree(draft, ignore_errors=True)
 
 
-def procfile(source: Path) -> dict[str, list[str] | None]:
-    """Service → command of the Procfile, run by the shell as its users expect; {} without one. Raises BuildFailed."""
-    file = source / "Procfile"
-    if not file.is_file():
-        return {}
-    entries: dict[str, list[str] | None] = {}
-    for number, line in enumerate(_text(file).splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, colon, command = line.partition(":")
-        if not colon or not command.strip():
-            raise BuildFailed(f"Procfile line {number}: `name: command` was expected.")
-        entries[name.strip()] = ["/bin/sh", "-c", "exec " + command.strip()]
-    return entries
-
-
 def _config(context: Path, dockerfile_name: str, say: Say) -> dict:
-    file = _inside(context, dockerfile_name)
+    file = inside(context, dockerfile_name)
     if not file.is_file():
         return {"command": None, "env": {}, "workdir": "."}
-    found = dockerfile.read(_text(file))
+    found = dockerfile.read(text(file))
     if found.skipped:
         say("No Docker here: the image is the folder as it is, and these lines of the Dockerfile are skipped:")
         for line in found.skipped:
@@ -109,21 +91,3 @@ def _digest(context: Path, config: dict) -> str:
                     tree.update(hashlib.file_digest(content, "sha256").digest())
         tree.update(b"\1" + os.fsencode(Path(folder).relative_to(context)))
     return tree.hexdigest()
-
-
-def _inside(folder: Path, path: str) -> Path:
-    """`path` in `folder`; links may not lead out of it either."""
-    try:
-        target = (folder / path).resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
-        raise BuildFailed(f"build: {path!r} leads nowhere.") from error
-    if not target.is_relative_to(folder.resolve()):
-        raise BuildFailed(f"build: {path} leads out of the source.")
-    return target
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace")[: 1024**2]
-    except OSError as error:
-        raise BuildFailed(f"{file.name} can't be read: {error.strerror}.") from error
