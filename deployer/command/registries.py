@@ -1,0 +1,181 @@
+"""`registries`: list, look, add, change, test, choose, remove."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from deployer.command.failure import FAILED, USAGE, Failure
+from deployer.command.options import AppOption, JsonOption, QuietOption, app_path, remember, segment, wants_json
+from deployer.command.output import ago, complain, facts, say, say_json, step, table
+from deployer.command.server import connect
+
+group = typer.Typer(help="Registries: list, look, add, change, test, choose, remove.", rich_markup_mode=None)
+NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
+UsernameOption = Annotated[
+    str | None, typer.Option("--username", "-u", metavar="NAME", help='"" takes the login away.')
+]
+# Never an argument: others of this machine can read those.
+PasswordOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password, or token, from stdin.")]
+DefaultOption = Annotated[bool, typer.Option("--default", help="Images of apps that name no registry go there.")]
+PASSWORD_MAX = 64 * 1024
+SIGNS = {"ok": "✓", "warning": "!", "missing": "✕"}
+
+
+@group.callback(invoke_without_command=True)
+def registries(context: typer.Context, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
+    """List the registries."""
+    remember(context, json=as_json)
+    if context.invoked_subcommand is None:
+        _list(context, as_json, quiet)
+
+
+@group.command("list")
+def list_registries(context: typer.Context, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
+    """List the registries."""
+    _list(context, as_json, quiet)
+
+
+def _list(context: typer.Context, as_json: bool, quiet: bool) -> None:
+    found = connect().get("/registries")
+    if wants_json(context, as_json):
+        say_json(found)
+    elif quiet:
+        for registry in found:
+            say(registry["name"])
+    else:
+        rows = [
+            [each["name"], each["address"], each["username"], _default(each), each["state"], each["problem"]]
+            for each in found
+        ]
+        say(table(["REGISTRY", "ADDRESS", "USER", "DEFAULT", "STATE", "PROBLEM"], rows))
+
+
+@group.command("info")
+def info(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
+    """Show one registry. Its password is never shown."""
+    found = connect().get(f"/registries/{segment(name)}")
+    if wants_json(context, as_json):
+        say_json(found)
+        return
+    pairs = [
+        ("Name", found["name"]),
+        ("Address", found["address"]),
+        ("User", found["username"]),
+        ("Default", _default(found)),
+        ("State", found["state"]),
+        ("Problem", found["problem"]),
+        ("Since", ago(found["problem_since"])),
+        ("Hint", found["hint"]),
+        ("Checked", ago(found["checked"])),
+        ("Apps", str(found["apps"])),
+        ("Created", ago(found["created"])),
+        ("By", found["by"]),
+    ]
+    say(facts(pairs))
+
+
+@group.command("add")
+def add(
+    context: typer.Context,
+    name: NameArgument,
+    address: Annotated[str, typer.Argument(metavar="HOST[:PORT][/PATH]", help="Without a scheme.")],
+    username: UsernameOption = None,
+    password: PasswordOption = False,
+    default: DefaultOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a registry known: images of builds go there, and clusters pull them from there."""
+    wanted = {"name": name, "address": address, "is_default": default} | _login(username, password)
+    server = connect()
+    if wants_json(context, as_json):
+        say_json(server.post("/registries", wanted))
+        return
+    with step(f"Adding {name}"):
+        server.post("/registries", wanted)
+    say(f"Try it with `deployer registries test {name}`.")
+
+
+@group.command("change")
+def change(
+    context: typer.Context,
+    name: NameArgument,
+    address: Annotated[str, typer.Option("--address", metavar="HOST[:PORT][/PATH]")] = "",
+    username: UsernameOption = None,
+    password: PasswordOption = False,
+    default: DefaultOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a registry another login, which clusters get at once; or make it the default."""
+    changes: dict[str, Any] = _login(username, password) | ({"address": address} if address else {})
+    if default:
+        changes["is_default"] = True
+    if not changes:
+        raise Failure("Say what is to change: see --help.", status=USAGE)
+    server, path = connect(), f"/registries/{segment(name)}"
+    if wants_json(context, as_json):
+        say_json(server.patch(path, changes))
+        return
+    with step(f"Changing {name}"):
+        changed = server.patch(path, changes)
+    for words in changed["said"]:
+        say(words)
+
+
+@group.command("test")
+def test(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
+    """Ask a registry now: whether it answers, takes the login, and may be pushed to."""
+    found = connect().post(f"/registries/{segment(name)}/test")
+    if wants_json(context, as_json):
+        say_json(found)
+    else:
+        for line in found["lines"]:
+            say(f"{SIGNS.get(line['state'], ' ')} {line['words']}")
+        for hint in dict.fromkeys(line["hint"] for line in found["lines"] if line["hint"]):
+            complain(hint)
+    if not found["ok"]:
+        raise Failure(found["problem"], status=FAILED)
+
+
+@group.command("use")
+def use(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="None: the default one.")] = "",
+    app: AppOption = None,
+) -> None:
+    """Choose where the images of an app's next builds go."""
+    path = app_path(context, app)
+    with step(f"Choosing {name or 'the default registry'}"):
+        connect().put(f"{path}/registry", {"registry": name})
+
+
+@group.command("remove")
+def remove(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False) -> None:
+    """Have Deployer forget a registry. The images in it stay."""
+    target = segment(name)
+    if not yes:
+        complain(f"This has Deployer forget {target}. The images in it stay.")
+        if typer.prompt("Its name, to confirm", err=True) != target:
+            raise Failure("That is not its name: nothing was removed.", status=FAILED)
+    with step(f"Removing {target}"):
+        connect().delete(f"/registries/{target}")
+
+
+def _default(found: dict[str, Any]) -> str:
+    return "yes" if found["is_default"] else ""
+
+
+def _login(username: str | None, password: bool) -> dict[str, str]:
+    given = {} if username is None else {"username": username}
+    return given | ({"password": _read()} if password else {})
+
+
+def _read() -> str:
+    data = sys.stdin.buffer.read(PASSWORD_MAX + 1)
+    try:
+        text = data.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise Failure("What came in on stdin is no password: it is not text.") from error
+    if not text or len(data) > PASSWORD_MAX:
+        raise Failure("No password came in on stdin." if not text else "What came in on stdin is too long.")
+    return text

@@ -1,0 +1,40 @@
+"""The registries: all of them, and one."""
+
+from typing import Any
+
+from django.db.models import Count
+
+from releases import policy
+from releases.models import Registry
+from releases.pages import status
+from releases.pipeline.cluster_state import Finding, Seen
+from releases.policy import Actor
+
+LIST_SECTIONS = ("registries-list",)
+SECTIONS = ("registry-head", "registry-state")
+APPS_SHOWN = 50
+
+
+def list_context() -> dict[str, Any]:
+    """`rows`: one dict per registry, by name."""
+    registries = Registry.objects.annotate(app_count=Count("apps")).defer("password").order_by("name")
+    return {"rows": [{"registry": row, "status": status.REGISTRY[row.state]} for row in registries]}
+
+
+def context(row: Registry, *, by: Actor) -> dict[str, Any]:
+    apps = list(row.apps.only("id", "name").order_by("name")[: APPS_SHOWN + 1])
+    shown = status.REGISTRY[row.state]
+    return {
+        "registry": row,
+        "status": shown,
+        "tab": f"{shown.icon} {row.name}",
+        "apps": apps[:APPS_SHOWN],
+        "more_apps": len(apps) > APPS_SHOWN,
+        "manage_refusals": policy.refusals("manage_registries", by=by),
+    }
+
+
+def tested(seen: Seen, findings: list[Finding]) -> dict[str, Any]:
+    """What a connection test found; what is missing is said as the problem."""
+    shown = [finding for finding in findings if finding.state != "missing"]
+    return {"problem": seen.problem, "hint": seen.hint, "findings": shown}
