@@ -1,4 +1,4 @@
-"""The ASGI application: HTTP to Django, websockets to Channels."""
+"""The ASGI application: GitHub's deliveries to their inbox, other HTTP to Django, websockets to Channels."""
 
 import os
 import warnings
@@ -20,10 +20,13 @@ from deployer.body_limit import BodyLimit
 from deployer.origin import SameOrigin
 from releases.api.authentication import is_somebody
 from releases.routing import websocket_urlpatterns
+from releases.webhooks import Hooks
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(http, largest=settings.UPLOAD_MAX_BYTES, knows=is_somebody),
+        "http": BodyLimit(
+            Hooks(http), largest=settings.UPLOAD_MAX_BYTES, knows=is_somebody, delivery=settings.WEBHOOK_MAX_BYTES
+        ),
         "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )

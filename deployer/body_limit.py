@@ -11,6 +11,9 @@ MEBIBYTE = 1024**2
 # Forms, JSON, and whatever comes from nobody that we know: only a known sender may upload, and only a build.
 SMALL = 4 * MEBIBYTE
 UPLOAD = re.compile(r"/api/apps/[^/]+/builds/?\Z")
+# Who sends a delivery shows only in its signature, which is of all of it; one without a signature need not be read.
+DELIVERY = re.compile(r"/hooks/github/[^/]+\Z")
+SIGNATURE = re.compile(rb"sha256=[0-9a-f]{64}\Z")
 
 
 class TooLarge(Exception):
@@ -18,10 +21,20 @@ class TooLarge(Exception):
 
 
 class BodyLimit:
-    """ASGI middleware. `largest`: bytes of an upload; `knows(headers)`: whether its sender is somebody."""
+    """ASGI middleware. `largest`: bytes of an upload; `knows(headers)`: whether its sender is somebody.
 
-    def __init__(self, app: Any, *, largest: int, knows: Callable[[dict[bytes, bytes]], Awaitable[bool]]) -> None:
-        self.app, self.largest, self.knows = app, largest, knows
+    `delivery`: bytes of what GitHub may send.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        largest: int,
+        knows: Callable[[dict[bytes, bytes]], Awaitable[bool]],
+        delivery: int = SMALL,
+    ) -> None:
+        self.app, self.largest, self.knows, self.delivery = app, largest, knows, delivery
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         limit = await self._limit(scope)
@@ -53,6 +66,9 @@ class BodyLimit:
     async def _limit(self, scope: dict) -> int:
         if scope["method"] == "POST" and UPLOAD.match(scope["path"]) and await self.knows(dict(scope["headers"])):
             return self.largest + MEBIBYTE
+        if scope["method"] == "POST" and DELIVERY.match(scope["path"]):
+            signature = dict(scope["headers"]).get(b"x-hub-signature-256", b"")
+            return self.delivery if SIGNATURE.match(signature) else SMALL
         return SMALL
 
 

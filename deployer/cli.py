@@ -5,7 +5,7 @@ from typing import TextIO
 
 import typer
 
-from deployer.command import access, apps, builds, environment, processes, releases, rollouts
+from deployer.command import access, apps, builds, clusters, environment, processes, registries, releases, rollouts
 from deployer.command.failure import Failure
 from deployer.command.output import complain
 from deployer.login_file import LoginFileError
@@ -22,6 +22,8 @@ app = typer.Typer(
 app.command("login")(access.login)
 app.command("logout")(access.logout)
 app.add_typer(apps.group, name="apps")
+app.add_typer(clusters.group, name="clusters")
+app.add_typer(registries.group, name="registries")
 app.command("deploy")(builds.deploy)
 app.command("build")(builds.build)
 app.add_typer(builds.group, name="builds")

@@ -3,6 +3,8 @@
 `message` is for the person who caused or watches it: one sentence, no stack, no secret.
 """
 
+from datetime import datetime
+
 
 class DeployerError(Exception):
     """Anything that Deployer itself can say about what went wrong."""
@@ -61,6 +63,19 @@ class ManifestInvalid(BuildFailed):
     code = "manifest_invalid"
 
 
+class SourceFailed(BuildFailed):
+    """The source can't be had from its repository. `cause` names why, `hint` says what to do about it.
+
+    `passing`: it may well succeed when tried again (the network, a server in trouble).
+    """
+
+    code = "source_failed"
+
+    def __init__(self, message: str, *, cause: str, hint: str = "", passing: bool = False) -> None:
+        super().__init__(message)
+        self.cause, self.hint, self.passing = cause, hint, passing
+
+
 class RolloutFailed(DeployerError):
     """The rollout can't go on: why, a hint, and the last lines of what failed."""
 
@@ -74,9 +89,11 @@ class RolloutFailed(DeployerError):
 
 
 class ClusterError(DeployerError):
-    """The cluster said no, or nothing."""
+    """The cluster said no, or nothing. `hint`: what to do about it; `status`: that of its answer, 0 without one."""
 
     code = "cluster_error"
+    hint = ""
+    status = 0
 
 
 class ClusterUnavailable(ClusterError):
@@ -87,9 +104,11 @@ class ClusterUnavailable(ClusterError):
 
     code = "cluster_unavailable"
 
-    def __init__(self, message: str, *, retry_after: float | None = None, answered: bool = False) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, answered: bool = False, hint: str = ""
+    ) -> None:
         super().__init__(message)
-        self.retry_after, self.answered = retry_after, answered
+        self.retry_after, self.answered, self.hint = retry_after, answered, hint
 
 
 class NotFound(ClusterError):
@@ -120,3 +139,34 @@ class Expired(ClusterError):
     """The watch's resourceVersion is too old (410): list again."""
 
     code = "expired"
+
+
+class GitHubError(DeployerError):
+    """GitHub says no. `status`: the status code of its answer, None where there was none."""
+
+    code = "github_error"
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class GitHubUnavailable(GitHubError):
+    """GitHub can't be reached, is in trouble, or limits us: try again, not before `retry_at` where it is named."""
+
+    code = "github_unavailable"
+
+    def __init__(self, message: str, *, status: int | None = None, retry_at: datetime | None = None) -> None:
+        super().__init__(message, status=status)
+        self.retry_at = retry_at
+
+
+class RegistryError(DeployerError):
+    """The registry said no, or nothing, in its own words. `cause` names why, `hint` says what to do about it; `status`
+    is that of its answer, 0 without one. `passing`: it may well do it when asked again."""
+
+    code = "registry_error"
+
+    def __init__(self, message: str, *, cause: str, hint: str = "", status: int = 0, passing: bool = False) -> None:
+        super().__init__(message)
+        self.cause, self.hint, self.status, self.passing = cause, hint, status, passing

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import django_rq
@@ -12,10 +13,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from releases import actions, host, logs, queues
-from releases.errors import BuildFailed, IllegalTransition, Stale
-from releases.models import App, Build, Rollout
+from releases.errors import BuildFailed, IllegalTransition, SourceFailed, Stale
+from releases.models import App, Build, Delivery, Rollout
+from releases.models.outage import when_it_answers
 from releases.pipeline.build import Cancelled, discard, make
-from releases.pipeline.build import sweep as sweep
+from releases.pipeline.build import sweep as sweep_folders
+from releases.pipeline.sources import Skipped
 
 logger = logging.getLogger(__name__)
 RESTARTS = 1  # a build begins again once after its worker died; what kills two workers kills a third
@@ -28,8 +31,8 @@ def run_rollout(rollout_id: int, epoch: int) -> None:
 
 
 def run_build(build_id: str, epoch: int) -> None:
-    """From the upload to a release, in this process."""
-    build = Build.take(build_id, epoch)
+    """From the upload to a release, in this process. Before its turn it just returns."""
+    build = actions.take_build(build_id, epoch)
     if build is None:
         return
     stopped = threading.Event()
@@ -44,36 +47,78 @@ def run_build(build_id: str, epoch: int) -> None:
         heart.join(5)
         if build.is_finished:
             discard(build)
+            actions.start_next_build(build.app_id)
         logs.pages_changed(build.app_id)
         logs.flush()
         connections.close_all()
 
 
+def handle_deliveries(app_id: int) -> None:
+    """All of this app that wait, in the order in which they came. Quick: it asks nobody but the database."""
+    queues.inbox_is_opened(app_id)
+    actions.handle_deliveries(app_id)
+
+
 def _carry_build(build: Build) -> None:
     """One ladder from exception to status."""
+    again = build.status != "queued"
     try:
-        if build.status == "queued":
-            build.transition("running", started_at=timezone.now())
-            logs.append(build, [logs.Line("build", f"Building {build.app.name} ({build.pk})")])
-        else:
-            logs.append(build, [logs.Line("build", "The worker died; the build begins again.")])
+        _stored(build, lambda: _begin_build(build, again=again))
         logs.pages_changed(build.app_id)
-        actions.finish_build(build, make(build))
+        result = make(build)
+        _stored(build, lambda: actions.finish_build(build, result))
+    except Skipped as skipped:
+        words = str(skipped)
+        _stored(build, lambda: _end_build(build, "cancelled", words))
     except Cancelled:
-        _end_build(build, "cancelled", "Cancelled.")
-    except BuildFailed as failure:
-        _end_build(build, "failed", failure.message, failure.reasons)
+        _stored(build, lambda: _end_build(build, "cancelled", "Cancelled."))
+    except BuildFailed as error:
+        failure, why = error, _why(error)
+        _stored(build, lambda: _end_build(build, "failed", failure.message, failure.reasons, **why))
     except (Stale, IllegalTransition):
         raise
     except Exception as error:
         logger.exception("%s failed by our own fault", build)
-        _end_build(build, "failed", f"Deployer itself failed ({type(error).__name__}); its log says more.")
+        words = f"Deployer itself failed ({type(error).__name__}); its log says more."
+        _stored(build, lambda: _end_build(build, "failed", words, cause="deployer", faultless=True))
 
 
-def _end_build(build: Build, status: str, reason: str, reasons: list[str] | None = None) -> None:
+def _why(error: BuildFailed) -> dict[str, object]:
+    """The columns that say whether its commit is to blame, and what to do."""
+    if not isinstance(error, SourceFailed):
+        return {}
+    return {"cause": error.cause, "hint": error.hint, "faultless": error.passing}
+
+
+def _stored(build: Build, deed: Callable[[], object]) -> None:
+    """`deed`, once the database answers; unless that was done, and only the answer got lost. Raises Stale."""
+
+    def try_it() -> None:
+        known = Build.objects.filter(pk=build.pk, epoch=build.epoch).values("status", "last_line").first()
+        if known is None:
+            raise Stale(f"{build} was taken over by another worker.")
+        build.status, build.last_line = known["status"], known["last_line"]
+        if not build.is_finished:
+            deed()
+
+    when_it_answers(try_it, seconds=settings.BUILD_DEADLINE)
+
+
+def _begin_build(build: Build, *, again: bool) -> None:
     with transaction.atomic():
-        logs.append(build, [logs.Line("build", words) for words in reasons or [reason]])
-        build.transition(status, reason=reason)
+        if build.status == "queued":
+            build.transition("running", started_at=timezone.now())
+            logs.append(build, [logs.Line("build", f"Building {build.app.name} ({build.pk})")])
+        elif again:
+            logs.append(build, [logs.Line("build", "The worker died; the build begins again.")])
+
+
+def _end_build(build: Build, status: str, reason: str, reasons: list[str] | None = None, **columns: object) -> None:
+    """`columns`: cause, hint and faultless, of one that failed."""
+    said = [*(reasons or [reason]), *filter(None, [columns.get("hint")])]
+    with transaction.atomic():
+        logs.append(build, [logs.Line("build", str(words)) for words in said])
+        build.transition(status, reason=reason, **columns)
 
 
 def _beat(build: Build, stopped: threading.Event) -> None:
@@ -98,7 +143,9 @@ def reap() -> None:
         except Exception:
             logger.exception("%s could not be taken up", row)
     _end_overdue()
+    _settle()
     _start_remembered()
+    _enqueue_deliveries()
 
 
 def _start_remembered() -> None:
@@ -110,11 +157,33 @@ def _start_remembered() -> None:
             logger.exception("the remembered promote of app %s could not begin", app.pk)
 
 
+def sweep() -> None:
+    """Now and then: what nobody needs any more."""
+    sweep_folders()
+    actions.sweep_deliveries()
+
+
+def _settle() -> None:
+    """The end of a rollout that began by itself, and whose worker died before it could be looked at."""
+    for app_id in actions.unsettled():
+        actions.settle_app(app_id)
+
+
+def _enqueue_deliveries() -> None:
+    """Those that wait to be handled, and whose job is lost."""
+    grace = timezone.now() - timedelta(seconds=settings.QUEUED_WITHOUT_JOB_SECONDS)
+    waiting = Delivery.objects.filter(status="received", queued_at__lt=grace)
+    for app_id in waiting.order_by().values_list("app_id", flat=True).distinct():
+        queues.enqueue_inbox(app_id)
+
+
 def _take_up(row: Build | Rollout) -> None:
     if isinstance(row, Rollout):
         if row.renew(if_silent=True):
             logger.warning("%s has lost its worker and goes on", row)
             queues.enqueue_rollout(row)
+    elif actions.ahead_of(row).exists():
+        return  # its turn has not come
     elif row.taken and row.restarts >= RESTARTS:
         _fail_build(row, "Its workers died twice; it is not tried again.")
     elif row.renew(if_silent=True, restarts=row.restarts + int(row.taken)):
@@ -173,5 +242,6 @@ def _fail_build(build: Build, reason: str) -> None:
             _end_build(build, "failed", reason)
             discard(build)
             logs.pages_changed(build.app_id)
+            actions.start_next_build(build.app_id)
     except (Stale, IllegalTransition) as error:
         logger.info("%s: %s", build, error.message)

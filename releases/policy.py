@@ -5,8 +5,10 @@ One gate for browser, API and command: an action calls `require`, a page shows w
 
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from releases.errors import NotAllowed
-from releases.models import App, Person, Release
+from releases.models import App, Build, Person, Release
 from releases.models.actor import Actor as Actor
 from releases.models.lifecycle import Authored
 
@@ -18,6 +20,7 @@ ACTIONS = {
     "view": VIEWER,
     "create_app": DEPLOYER,
     "delete_app": ADMINISTRATOR,
+    "abandon_app": ADMINISTRATOR,
     "create_build": DEPLOYER,
     "cancel_build": DEPLOYER,
     "promote": DEPLOYER,
@@ -26,7 +29,12 @@ ACTIONS = {
     "set_env": DEPLOYER,
     "reveal_env": DEPLOYER,
     "scale": DEPLOYER,
+    "manage_source": DEPLOYER,
+    "resume": DEPLOYER,
+    "replay_delivery": DEPLOYER,
     "manage_people": ADMINISTRATOR,
+    "manage_clusters": ADMINISTRATOR,
+    "manage_registries": ADMINISTRATOR,
 }
 
 
@@ -42,6 +50,8 @@ def actor_for(person: Person, *, via: str = "") -> Actor:
 
 def author_of(row: Authored) -> Actor:
     """Who made `row`, with the rights that they have today."""
+    if getattr(row, "is_automatic", False):
+        return automatic(row.by_label)
     return actor_of(row.by, row.by_label)
 
 
@@ -50,6 +60,11 @@ def actor_of(person: Person | None, label: str) -> Actor:
     if person is None:
         return Actor(label=label, role=None)
     return Actor(label=label, role=person.role if person.is_active else None, person=person)
+
+
+def automatic(label: str) -> Actor:
+    """A push, say: who connected the repository wished that it may do what a person who deploys may."""
+    return Actor(label=label[:200], role=DEPLOYER)
 
 
 @dataclass(frozen=True)
@@ -72,8 +87,12 @@ def refusals(
     `replace`: a rollout that runs is no reason, unless it is on its way back.
     """
     reasons = _role(action, by)
-    if app is not None and app.deleting_at and action != "delete_app":
+    if app is not None and app.deleting_at and action not in ("delete_app", "abandon_app"):
         reasons.append(Reason("being_deleted", f"{app.name} is being deleted."))
+    if action == "create_build" and app is not None:
+        reasons += _too_many_builds(app)
+    if action in ("promote", "rollback") and release is not None:
+        reasons += _images_removed(release, anew=app is not None)
     if action in ("promote", "rollback") and app is not None:
         reasons += _rollout_in_progress(app, replace=replace)
     if action == "promote" and release is not None:
@@ -107,6 +126,27 @@ def _role(action: str, by: Actor) -> list[Reason]:
     if RANK.get(by.role or "", 0) >= RANK[needed]:
         return []
     return [Reason("role", f"{action.replace('_', ' ').capitalize()} needs the role {needed}.", forbidden=True)]
+
+
+def _too_many_builds(app: App) -> list[Reason]:
+    unfinished = app.builds.filter(status__in=Build.unfinished_statuses()).count()
+    if unfinished < settings.BUILDS_PER_APP:
+        return []
+    words = f"{unfinished} builds of {app.name} run or wait, and more are not allowed: wait, or cancel one."
+    return [Reason("too_many_builds", words)]
+
+
+def _images_removed(release: Release, *, anew: bool) -> list[Reason]:
+    """`anew`: retention may have come between the reading of the release and the lock on its app; a page that lists
+    many has read their builds with them."""
+    if anew:
+        removed = Build.objects.filter(pk=release.build_id).values_list("images_removed_at", flat=True).first()
+    else:
+        removed = release.build.images_removed_at
+    if removed is None:
+        return []
+    words = f"The images of {release.pk} were removed on {removed:%Y-%m-%d} by retention: build it anew."
+    return [Reason("images_removed", words)]
 
 
 def _rollout_in_progress(app: App, *, replace: bool = False) -> list[Reason]:

@@ -11,6 +11,8 @@ from releases.models.lifecycle import Lifecycle
 
 logger = logging.getLogger(__name__)
 REAPER_KEY = "deployer:reaper"
+# There while a job for the deliveries of an app waits; a lost job is missed after so many seconds.
+INBOX_KEY, INBOX_SECONDS = "deployer:inbox:{}", 5
 
 
 def enqueue_build(build: Build) -> None:
@@ -21,10 +23,35 @@ def enqueue_rollout(rollout: Rollout) -> None:
     _enqueue("rollouts", "releases.jobs.run_rollout", rollout)
 
 
+def enqueue_inbox(app_id: int) -> None:
+    """On commit: the deliveries of this app that wait are handled, all by one job, however many come meanwhile."""
+    transaction.on_commit(lambda: _enqueue_inbox(app_id), robust=True)
+
+
+def inbox_is_opened(app_id: int) -> None:
+    """What comes from now on needs a job of its own."""
+    django_rq.get_connection("webhooks").delete(INBOX_KEY.format(app_id))
+
+
+def _enqueue_inbox(app_id: int) -> None:
+    try:
+        connection = django_rq.get_connection("webhooks")
+        if connection.set(INBOX_KEY.format(app_id), "1", nx=True, ex=INBOX_SECONDS):
+            queue = django_rq.get_queue("webhooks", commit_mode="auto")
+            queue.enqueue("releases.jobs.handle_deliveries", app_id, result_ttl=0)
+    except Exception as error:
+        logger.warning("the deliveries of app %s wait for the reaper: %s", app_id, error)
+
+
 def job_id(row: Lifecycle) -> str:
     """One per epoch: a job of an earlier epoch finds that it is late."""
     kind = "build" if isinstance(row, Build) else "rollout"
     return f"{kind}-{row.pk}-{row.epoch}"
+
+
+def is_enqueued(row: Build | Rollout) -> bool:
+    """Whether its job waits for a worker. Raises what Redis raises."""
+    return job_id(row) in django_rq.get_queue("builds" if isinstance(row, Build) else "rollouts").get_job_ids()
 
 
 def missing_workers() -> str:

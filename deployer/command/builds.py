@@ -38,6 +38,8 @@ from deployer.command.source import commit_of, pack
 LOOK_SECONDS = 0.3
 group = typer.Typer(help="Builds: list, look, cancel.", rich_markup_mode=None)
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the source.", show_default=True)]
+CommitOption = Annotated[str, typer.Option("--commit", help="Of the app's repository: 7 to 40 digits of its name.")]
+RefOption = Annotated[str, typer.Option("--ref", help="A branch or tag of the app's repository.")]
 DescriptionOption = Annotated[str, typer.Option("--description", help="What this is, instead of the commit's subject.")]
 
 
@@ -71,9 +73,22 @@ def build(
     app: AppOption = None,
     description: DescriptionOption = "",
     quiet: QuietOption = False,
+    commit: CommitOption = "",
+    ref: RefOption = "",
 ) -> None:
-    """Build a folder into a release, and leave it at that."""
-    _build(connect(), app_name(context, app), folder, {}, description=description, quiet=quiet)
+    """Build a folder, or a commit of the app's repository, into a release, and leave it at that."""
+    server, name = connect(), app_name(context, app)
+    if not commit and not ref:
+        _build(server, name, folder, {}, description=description, quiet=quiet)
+        return
+    if folder != Path():
+        raise Failure(
+            "A folder is uploaded, a commit is fetched from the app's repository: name one of them.", status=2
+        )
+    wanted = {"commit": commit, "ref": ref, "description": description[:300]}
+    started = server.post(f"/apps/{name}/builds", wanted)
+    say("Starting build... OK")
+    _follow(server, name, started["id"], quiet=quiet)
 
 
 def _promoted(server: Server, app: str, made: dict[str, Any]) -> dict[str, Any]:
@@ -99,13 +114,18 @@ def _build(
     `wanted`: what is to become of its release: promote, replace, note.
     """
     started = _upload(server, app, folder, wanted, description=description)
+    return _follow(server, app, started["id"], quiet=quiet)
+
+
+def _follow(server: Server, app: str, build_id: str, *, quiet: bool) -> dict[str, Any]:
+    """Until it is over. Gives the build with its release; raises Failure unless it succeeded."""
     last: deque[str] = deque(maxlen=50)
 
     def on_line(line: Line) -> None:
         last.append(line["message"])
         (say_nothing if quiet else say_message)(line)
 
-    made = follow_build(server, app, started["id"], on_line=on_line)
+    made = follow_build(server, app, build_id, on_line=on_line)
     if made["status"] != "succeeded":
         raise Failure(f"Build {made['id']} {words(made['status'])}: {made['reason'] or 'no reason was given.'}")
     for result in (f"Build: {made['id']}", f"Release: {made['release']}"):

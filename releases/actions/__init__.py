@@ -3,33 +3,89 @@
 from releases.actions.abort import abort
 from releases.actions.access import create_token, revoke_token
 from releases.actions.apps import create_app, delete_app
+from releases.actions.build_queue import ahead_of, start_next_build, take_build
 from releases.actions.builds import cancel_build, create_build, finish_build
+from releases.actions.clusters import change_cluster, create_cluster, first_cluster, remove_cluster, test_cluster
+from releases.actions.connections import Tested, test_source
+from releases.actions.deliveries import (
+    Letter,
+    handle_deliveries,
+    open_inboxes,
+    receive_deliveries,
+    replay_delivery,
+    sweep_deliveries,
+)
 from releases.actions.environment import EnvChange, reveal_env, set_env
+from releases.actions.git_builds import create_build_from_git
 from releases.actions.next_release import promote_when_free, start_next
 from releases.actions.people import save_person, would_leave_no_administrator
-from releases.actions.processes import processes, scale
+from releases.actions.processes import orphaned_volumes, processes, scale
+from releases.actions.pushes import checks_told, head_seen
+from releases.actions.queue_place import queue_place
 from releases.actions.readiness import readiness
+from releases.actions.registries import (
+    change_registry,
+    create_registry,
+    remove_registry,
+    test_registry,
+    use_registry,
+)
 from releases.actions.rollouts import promote, rollback
+from releases.actions.sources import new_webhook_secret, remove_source, set_source, webhook_url
+from releases.actions.stopping import resume, settle_app, unsettled
 
 __all__ = [
     "EnvChange",
+    "Letter",
+    "Tested",
     "abort",
+    "ahead_of",
     "cancel_build",
+    "change_cluster",
+    "change_registry",
+    "checks_told",
     "create_app",
     "create_build",
+    "create_build_from_git",
+    "create_cluster",
+    "create_registry",
     "create_token",
     "delete_app",
     "finish_build",
+    "first_cluster",
+    "handle_deliveries",
+    "head_seen",
+    "new_webhook_secret",
+    "open_inboxes",
+    "orphaned_volumes",
     "processes",
     "promote",
     "promote_when_free",
+    "queue_place",
     "readiness",
+    "receive_deliveries",
+    "remove_cluster",
+    "remove_registry",
+    "remove_source",
+    "replay_delivery",
+    "resume",
     "reveal_env",
     "revoke_token",
     "rollback",
     "save_person",
     "scale",
     "set_env",
+    "set_source",
+    "settle_app",
     "start_next",
+    "start_next_build",
+    "sweep_deliveries",
+    "take_build",
+    "test_cluster",
+    "test_registry",
+    "test_source",
+    "unsettled",
+    "use_registry",
+    "webhook_url",
     "would_leave_no_administrator",
 ]

@@ -9,9 +9,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from releases import audit, logs, policy, queues
-from releases.actions import next_release
+from releases.actions import next_release, pushes, stopping
+from releases.actions.build_queue import start_next_build
 from releases.errors import Invalid, NotAllowed
 from releases.models import App, Build, Release
+from releases.models.build import GREEN, PULL_REQUEST, WAITING
+from releases.models.locks import locked
 from releases.pipeline.build import Result, upload_of
 from releases.policy import Actor
 
@@ -50,7 +53,7 @@ def create_build(
     try:
         build.source_bytes = _store(source, path)
         with transaction.atomic():
-            policy.require("create_build", by=by, app=App.objects.select_for_update().get(pk=app.pk))
+            policy.require("create_build", by=by, app=locked(App.objects.all()).get(pk=app.pk))
             build.save(force_insert=True)
             audit.record("create_build", by=by, app=app, subject=build.pk, promote=promote)
             queues.enqueue_build(build)
@@ -65,7 +68,7 @@ def cancel_build(build: Build, *, by: Actor) -> None:
     """At once if it has not begun, else within moments. Raises NotAllowed, also when it is over."""
     policy.require("cancel_build", by=by)
     with transaction.atomic():
-        build = Build.objects.select_for_update().get(pk=build.pk)
+        build = locked(Build.objects.all()).get(pk=build.pk)
         if build.is_finished:
             raise NotAllowed(f"Build {build.pk} is over already: {build.status}.")
         if build.status == "queued":
@@ -76,42 +79,64 @@ def cancel_build(build: Build, *, by: Actor) -> None:
         audit.record("cancel_build", by=by, app=build.app, subject=build.pk)
     logs.nudge(logs.topic(build.owner))
     logs.pages_changed(build.app_id)
+    start_next_build(build.app_id)
 
 
-def finish_build(build: Build, result: Result) -> Release:
+def finish_build(build: Build, result: Result) -> Release | None:
     """The release, the build's end and the promote that was asked for: all in one transaction, so that a worker's
-    death loses none of them and does none twice. A promote that policy refuses leaves its reasons on the build."""
+    death loses none of them and does none twice. A promote that policy refuses leaves its reasons on the build.
+
+    A pull request's build makes no release: nobody should promote by accident what nobody has merged.
+    """
     with transaction.atomic():
-        app = App.objects.select_for_update().get(pk=build.app_id)
-        author = policy.author_of(build)
-        release = Release.objects.create(
-            app=app,
-            build=build,
-            manifest=result.manifest,
-            images=result.images,
-            env=app.with_staged(app.environment()),
-            description=build.title[:300],
-            **author.columns(),
-        )
-        refused, said = _promote(release, build, author) if build.promote else ([], [])
-        lines = [logs.Line("build", f"Build: {build.pk}"), logs.Line("build", f"Release: {release.pk}")]
-        lines += [logs.Line("system/deployer", words) for words in said]
+        app = locked(App.objects.all()).get(pk=build.app_id)
+        lines = [logs.Line("build", f"Build: {build.pk}")]
+        release: Release | None = None
+        refused: list[str] = []
+        if build.origin != PULL_REQUEST:
+            release = _release_of(build, result, app)
+            refused, said = _promote(release, build, app) if build.promote else ([], [])
+            lines.append(logs.Line("build", f"Release: {release.pk}"))
+            lines += [logs.Line("system/deployer", words) for words in said]
         logs.append(build, lines)
         build.transition(
             "succeeded",
             manifest=result.manifest,
             images=result.images,
             refusals=refused,
-            reason=f"Release {release.pk}.",
+            reason=f"Release {release.pk}." if release else "It builds. A pull request makes no release.",
         )
     return release
 
 
-def _promote(release: Release, build: Build, author: Actor) -> tuple[list[str], list[str]]:
+def _release_of(build: Build, result: Result, app: App) -> Release:
+    return Release.objects.create(
+        app=app,
+        build=build,
+        manifest=result.manifest,
+        images=result.images,
+        env=app.with_staged(app.environment()),
+        description=build.title[:300],
+        **policy.author_of(build).columns(),
+    )
+
+
+def _promote(release: Release, build: Build, app: App) -> tuple[list[str], list[str]]:
     """Now, or when what runs has ended. Gives why not, and what the build's log says of it."""
+    build.refresh_from_db(fields=["checks", "checks_words"])  # GitHub may have told meanwhile
+    if build.checks == WAITING:
+        return [], [f"{release.pk} is promoted once the checks of {build.commit[:7]} are green."]
+    if build.checks not in ("", GREEN):
+        return [build.checks_words], [f"Not promoted: {build.checks_words}"]
+    stopping.settle(app)
     try:
         with transaction.atomic():
-            begun = next_release.promote_when_free(release, by=author, note=build.note, replace=build.replace)
+            if build.is_automatic:
+                begun = pushes.promote_by_itself(release, build, app)
+            else:
+                by = policy.author_of(build)
+                promoted = next_release.promote_when_free(release, by=by, note=build.note, replace=build.replace)
+                begun = promoted is not None
     except NotAllowed as refusal:
         reasons = refusal.reasons or [refusal.message]
         return reasons, [f"Not promoted: {reason}" for reason in reasons]

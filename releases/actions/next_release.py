@@ -3,22 +3,26 @@
 from django.db import transaction
 
 from releases import audit, logs, policy
-from releases.actions import rollouts
+from releases.actions import rollouts, stopping
 from releases.errors import NotAllowed
 from releases.models import App, Release, Rollout
+from releases.models.locks import locked
+from releases.models.storable import fitted
 from releases.policy import Actor, Reason
 
 WAITS_FOR = {"rollout_in_progress", "rolling_back"}
 
 
-def promote_when_free(release: Release, *, by: Actor, note: str = "", replace: bool = False) -> Rollout | None:
+def promote_when_free(
+    release: Release, *, by: Actor, note: str = "", replace: bool = False, automatic: bool = False
+) -> Rollout | None:
     """Promote now; or, while a rollout runs, when that ends: then None. Raises NotAllowed for any other reason."""
     with transaction.atomic():
-        app = App.objects.select_for_update().get(pk=release.app_id)
+        app = locked(App.objects.all()).get(pk=release.app_id)
         running = rollouts.unfinished(app)
         reasons = policy.refusals("promote", by=by, app=app, release=release, replace=replace)
         if running is None or not reasons or any(reason.name not in WAITS_FOR for reason in reasons):
-            return rollouts.promote(release, by=by, note=note, replace=replace)
+            return rollouts.promote(release, by=by, note=note, replace=replace, automatic=automatic)
         known = app.next_release
         if known is not None and _age(known) > _age(release):
             raise policy.refusal([Reason("not_newest", f"{known.pk}, which is newer, is promoted next.")])
@@ -26,7 +30,11 @@ def promote_when_free(release: Release, *, by: Actor, note: str = "", replace: b
             _drop(app, known, [Reason("not_newest", f"{release.pk}, which is newer, is promoted next.")])
         columns = by.columns()
         App.objects.filter(pk=app.pk).update(
-            next_release=release, next_by=columns["by"], next_by_label=columns["by_label"], next_note=note
+            next_release=release,
+            next_by=columns["by"],
+            next_by_label=columns["by_label"],
+            next_note=note,
+            next_automatic=automatic,
         )
         audit.record("promote_next", by=by, app=app, subject=release.pk, after=running.number)
         logs.append(running, [logs.Line("system/deployer", f"{release.pk} is promoted when this rollout is over.")])
@@ -35,22 +43,35 @@ def promote_when_free(release: Release, *, by: Actor, note: str = "", replace: b
 
 
 def start_next(app_id: int) -> Rollout | None:
-    """Begin what is remembered, if nothing runs; what may not begin any more is dropped, and that is written down."""
+    """Begin what is remembered, if nothing runs; what may not begin any more is dropped, and that is written down.
+
+    Before that, the end of a rollout that began by itself is looked at: it may have been the last of them.
+    """
     with transaction.atomic():
-        app = App.objects.select_for_update().get(pk=app_id)
+        app = locked(App.objects.all()).get(pk=app_id)
+        stopping.settle(app)
         release = app.next_release
         if release is None or rollouts.unfinished(app) is not None:
             return None
-        by, note = policy.actor_of(app.next_by, app.next_by_label), app.next_note
-        App.objects.filter(pk=app.pk).update(next_release=None, next_by=None, next_by_label="", next_note="")
+        by, note, automatic = _asked_by(app), app.next_note, app.next_automatic
+        nobody = {"next_by": None, "next_by_label": "", "next_note": "", "next_automatic": False}
+        App.objects.filter(pk=app.pk).update(next_release=None, **nobody)
         try:
             with transaction.atomic():  # with its copy, or neither
-                if reasons := _overtaken(app, release):
+                stopped = stopping.refusals(app, release.build) if automatic else []
+                if reasons := [*stopped, *_overtaken(app, release)]:
                     raise policy.refusal(reasons)
-                return rollouts.promote(_with_todays_environment(app, release, by), by=by, note=note)
+                today = _with_todays_environment(app, release, by)
+                return rollouts.promote(today, by=by, note=note, automatic=automatic)
         except NotAllowed as refusal:
             _drop(app, release, [Reason("refused", words) for words in refusal.reasons or [refusal.message]])
             return None
+
+
+def _asked_by(app: App) -> Actor:
+    if app.next_automatic:
+        return policy.automatic(app.next_by_label)
+    return policy.actor_of(app.next_by, app.next_by_label)
 
 
 def _with_todays_environment(app: App, release: Release, by: Actor) -> Release:
@@ -89,6 +110,6 @@ def _age(release: Release) -> tuple:
 def _drop(app: App, release: Release, reasons: list[Reason]) -> None:
     words = [reason.words for reason in reasons]
     build = release.build
-    type(build).objects.filter(pk=build.pk).update(refusals=words)
+    type(build).objects.filter(pk=build.pk).update(**fitted(type(build), {"refusals": words}))
     audit.record("drop_promote", by=policy.SYSTEM, app=app, subject=release.pk, reasons=words)
     logs.pages_changed(app.pk)

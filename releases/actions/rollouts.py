@@ -4,27 +4,33 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from releases import audit, logs, policy, queues
+from releases.actions import stopping
 from releases.errors import Invalid, NotAllowed
 from releases.models import App, Release, Rollout
+from releases.models.locks import locked
 from releases.policy import Actor
 
 
-def promote(release: Release, *, by: Actor, note: str = "", replace: bool = False) -> Rollout:
+def promote(release: Release, *, by: Actor, note: str = "", replace: bool = False, automatic: bool = False) -> Rollout:
     """Start a rollout of `release`. Raises NotAllowed with all reasons; of two in the same instant one gets it.
 
     `replace`: one that runs is ended by this one, which goes on from what that has changed; not in `rolling_back`.
+    `automatic`: no person asked for it; if it does not succeed, nothing more is promoted by itself.
     """
     with transaction.atomic():
-        app = App.objects.select_for_update().get(pk=release.app_id)
+        app = locked(App.objects.all()).get(pk=release.app_id)
         running = unfinished(app) if replace else None
         policy.require("promote", by=by, app=app, release=release, replace=replace)
-        return _start(app, release, by=by, kind=Rollout.PROMOTE, note=note, replacing=running)
+        return _start(app, release, by=by, kind=Rollout.PROMOTE, note=note, replacing=running, automatic=automatic)
 
 
 def rollback(release: Release, *, by: Actor, note: str = "", replace: bool = False) -> Rollout:
-    """Copy an older release and promote the copy; `rollout.release` is the copy. What is staged is discarded."""
+    """Copy an older release and promote the copy; `rollout.release` is the copy. What is staged is discarded.
+
+    Whoever goes back on purpose does not want the next push to undo that: nothing is promoted by itself any more.
+    """
     with transaction.atomic():
-        app = App.objects.select_for_update().get(pk=release.app_id)
+        app = locked(App.objects.all()).get(pk=release.app_id)
         running = unfinished(app) if replace else None
         policy.require("rollback", by=by, app=app, release=release, replace=replace)
         if app.active_release_id == release.pk and running is None:
@@ -40,6 +46,7 @@ def rollback(release: Release, *, by: Actor, note: str = "", replace: bool = Fal
             **by.columns(),
         )
         policy.require("promote", by=by, app=app, release=copy, replace=replace)
+        stopping.stop(app, by=by, why=f"{by.label} rolled back to {release.pk}.")
         if app.staged:
             App.objects.filter(pk=app.pk).update(staged={})
         return _start(
@@ -50,7 +57,7 @@ def rollback(release: Release, *, by: Actor, note: str = "", replace: bool = Fal
 def unfinished(app: App) -> Rollout | None:
     """The rollout that runs, locked: its worker can't move it until our transaction ends."""
     running = Rollout.objects.filter(app=app, status__in=Rollout.unfinished_statuses())
-    return running.select_for_update(of=("self",)).select_related("app").defer(*Rollout.LARGE).first()
+    return locked(running).select_related("app").defer(*Rollout.LARGE).first()
 
 
 def _start(
@@ -62,6 +69,7 @@ def _start(
     note: str,
     replacing: Rollout | None = None,
     discarded: list[str] | None = None,
+    automatic: bool = False,
 ) -> Rollout:
     if len(note) > 500 or "\x00" in note:
         raise Invalid("A note has at most 500 characters, and no NUL.")
@@ -83,6 +91,7 @@ def _start(
                 progress={"inherits": True} if changed else {},
                 strategy=release.manifest["deployment"]["strategy"],
                 note=note,
+                automatic=automatic,
                 heartbeat=timezone.now(),
                 **by.columns(),
             )

@@ -4,7 +4,19 @@ from django.http import HttpRequest
 from ninja import NinjaAPI, Router
 
 import deployer
-from releases.api import apps, builds, environment, processes, releases, rollouts, server, tokens
+from releases.api import (
+    apps,
+    builds,
+    clusters,
+    environment,
+    processes,
+    registries,
+    releases,
+    rollouts,
+    server,
+    sources,
+    tokens,
+)
 from releases.api.authentication import BearerToken, Session
 from releases.api.errors import register, translate_wrong_methods
 from releases.api.fields import StrictParser
@@ -29,12 +41,16 @@ api = API(
 register(api)
 api.add_router("/server", server.router, tags=["server"])
 api.add_router("/tokens", tokens.router, tags=["tokens"])
+api.add_router("/clusters", clusters.router, tags=["clusters"])
+api.add_router("/registries", registries.router, tags=["registries"])
 api.add_router("/apps", apps.router, tags=["apps"])
 api.add_router("/apps/{app_name}/builds", builds.router, tags=["builds"])
 api.add_router("/apps/{app_name}/releases", releases.router, tags=["releases"])
 api.add_router("/apps/{app_name}/rollouts", rollouts.router, tags=["rollouts"])
 api.add_router("/apps/{app_name}/env", environment.router, tags=["environment"])
 api.add_router("/apps/{app_name}", processes.router, tags=["processes"])
+api.add_router("/apps/{app_name}", sources.router, tags=["sources"])
+api.add_router("/apps/{app_name}", registries.of_app, tags=["registries"])
 
 
 # The last router, as the first that fits an address gets it.

@@ -47,6 +47,8 @@ class RolloutInfo(RolloutSummary):
     squares: list[Any]
     abort_requested: datetime | None
     abort_by: str
+    # What it waits for while it is queued, in words.
+    waiting_for: str
     # The median of earlier ones that succeeded; null without any.
     expected_seconds: float | None
 
@@ -93,6 +95,7 @@ def rollout_details(rollout: Rollout) -> RolloutInfo:
         squares=rollout.squares,
         abort_requested=rollout.abort_requested_at,
         abort_by=rollout.abort_by,
+        waiting_for=actions.queue_place(rollout),
         expected_seconds=_expected_seconds(rollout.app),
     )
 

@@ -1,13 +1,15 @@
-"""An app: one deployed thing, in one namespace."""
+"""An app: one deployed thing, in one namespace of one cluster."""
 
 from typing import TYPE_CHECKING, Any
 
 from django.core.validators import RegexValidator
 from django.db import models
 
+from releases.models.cluster import Cluster
 from releases.models.encrypted import EncryptedJSONField
 from releases.models.lifecycle import ROLLOUT_UNFINISHED, Authored
 from releases.models.person import Person
+from releases.models.registry import Registry
 
 if TYPE_CHECKING:
     from releases.models.rollout import Rollout
@@ -19,6 +21,10 @@ NAME_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?\Z"
 
 class App(Authored):
     name = models.CharField(max_length=NAME_MAX, unique=True, validators=[RegexValidator(NAME_PATTERN)])
+    cluster = models.ForeignKey(Cluster, on_delete=models.RESTRICT, related_name="apps")
+    registry = models.ForeignKey(
+        Registry, null=True, on_delete=models.RESTRICT, related_name="apps", help_text="null: the default one"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     active_release = models.ForeignKey("Release", null=True, on_delete=models.SET_NULL, related_name="+")
     scale = models.JSONField(default=dict, help_text="service → processes, as last asked for by a person")
@@ -31,6 +37,7 @@ class App(Authored):
     next_by = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="+")
     next_by_label = models.CharField(max_length=200, blank=True)
     next_note = models.CharField(max_length=500, blank=True)
+    next_automatic = models.BooleanField(default=False, help_text="a push asked for it, not a person")
 
     class Meta:
         ordering = ["name"]

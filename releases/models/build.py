@@ -5,13 +5,31 @@ from django.db import models
 from releases.models.app import App
 from releases.models.identifiers import new_build_id
 from releases.models.lifecycle import BUILD_MOVES, Lifecycle
+from releases.models.manifest_field import ManifestField
+
+UPLOAD, GIT, PUSH, PULL_REQUEST, RECONCILER = "upload", "git", "push", "pull_request", "reconciler"
+ORIGINS = [
+    (UPLOAD, "Upload"),
+    (GIT, "Git"),
+    (PUSH, "Push"),
+    (PULL_REQUEST, "Pull request"),
+    (RECONCILER, "Reconciler"),
+]
+# Whether GitHub found the commit good, where a promote waits for that.
+WAITING, GREEN, RED, MISSED = "waiting", "green", "failed", "missed"
 
 
 class Build(Lifecycle):
+    """`origin`: upload has its source beside the database; git is a person's wish, the others nobody's in person."""
+
     MOVES = BUILD_MOVES
+    AUTOMATIC = (PUSH, PULL_REQUEST, RECONCILER)
 
     id = models.CharField(primary_key=True, max_length=11, default=new_build_id, editable=False)
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="builds")
+    origin = models.CharField(max_length=20, choices=ORIGINS, default=UPLOAD)
+    repository = models.CharField(max_length=1000, blank=True, help_text="a URL without a credential")
+    ref = models.CharField(max_length=300, blank=True, help_text="the branch, tag or pull request it was asked by")
     source_bytes = models.PositiveBigIntegerField(default=0)
     commit = models.CharField(max_length=40, blank=True)
     subject = models.CharField(max_length=200, blank=True, help_text="the commit's first line")
@@ -21,14 +39,28 @@ class Build(Lifecycle):
     replace = models.BooleanField(default=False, help_text="its promotion replaces a rollout that runs then")
     note = models.CharField(max_length=500, blank=True)
     refusals = models.JSONField(default=list, help_text="why its release was not promoted: reasons in words")
+    cause = models.CharField(max_length=40, blank=True, help_text="why it failed, as a word")
+    hint = models.TextField(blank=True, help_text="what to do about that")
+    faultless = models.BooleanField(default=False, help_text="it failed, but not through its commit")
+    checks = models.CharField(max_length=10, blank=True, help_text="blank: its promote waits for none")
+    checks_words = models.CharField(max_length=300, blank=True)
+    checks_due = models.DateTimeField(null=True, db_index=True, help_text="when GitHub is asked about them next")
+    builder = models.CharField(max_length=20, blank=True)
+    builder_why = models.CharField(max_length=300, blank=True)
+    source_kept_until = models.DateTimeField(null=True)
+    log_removed_at = models.DateTimeField(null=True)
+    images_removed_at = models.DateTimeField(null=True, help_text="since when nothing may be made of them any more")
+    images_deleted_at = models.DateTimeField(null=True, help_text="when all of them were gone, as far as that goes")
+    images_note = models.CharField(max_length=300, blank=True, help_text="why some of them are still there")
     restarts = models.PositiveSmallIntegerField(default=0, help_text="how often it began again after a worker's death")
     cancel_requested_at = models.DateTimeField(null=True)
-    manifest = models.JSONField(null=True)
+    told = models.CharField(max_length=20, blank=True, help_text="the status that GitHub was told last")
+    manifest = ManifestField(null=True)
     images = models.JSONField(default=dict, help_text="service → image reference by digest")
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["app", "-created_at"])]
+        indexes = [models.Index(fields=["app", "-created_at"]), models.Index(fields=["app", "commit"])]
 
     def __str__(self) -> str:
         return f"Build {self.id}"
@@ -39,6 +71,11 @@ class Build(Lifecycle):
     @property
     def owner(self) -> str:
         return self.id
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether no person asked for it: what it promotes, it promotes by itself."""
+        return self.origin in self.AUTOMATIC
 
     @property
     def title(self) -> str:

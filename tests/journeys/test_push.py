@@ -145,6 +145,12 @@ def test_a_person_asks_for_a_commit(house, tmp_path):
     app.answers("version two")
     build = app.get("/builds")["items"][0]
     assert (build["commit"], build["ref"], build["origin"]) == (second, "refs/heads/main", "git")
+    told = app.command("build", "--commit", first[:12].upper())
+    assert told.status == 1, told.all  # no branch leads to it: all its digits are needed
+    assert "Give all 40 digits of its name." in told.all
+    told = app.command("build", "--commit", first)
+    assert told.status == 0, told.all
+    assert f"Commit {first[:10]} of Ada: Version one" in told.out
     gone = app.post("/builds", json={"commit": "0" * 40}).json()["id"]
     failed = until(lambda: ended(app, gone), "the end of the build")
     assert (failed["status"], failed["cause"]) == ("failed", "no_commit")

@@ -10,6 +10,8 @@ from releases import host
 from releases.worker import BuildWorker, RolloutWorker
 
 WORKERS = {"builds": BuildWorker, "rollouts": RolloutWorker}
+# What is over in milliseconds is done by whoever takes rollouts, when there are none to take.
+BESIDE = {"rollouts": ["webhooks"]}
 
 
 class Command(BaseCommand):
@@ -19,8 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("queue", choices=sorted(WORKERS))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        queue = django_rq.get_queue(options["queue"])
-        worker = WORKERS[options["queue"]]([queue], connection=queue.connection)
+        queues = [django_rq.get_queue(name) for name in (options["queue"], *BESIDE.get(options["queue"], []))]
+        worker = WORKERS[options["queue"]](queues, connection=queues[0].connection)
         import_module("releases.jobs")  # now, and not when the first job has been taken off the queue
         if options["queue"] == "rollouts":
             host.host.warm_up()
