@@ -4,6 +4,8 @@ IN_VENV = $(PYTHON) deployer/bootstrap.py
 # Tests and checks must not meet the settings, the Redis and the database of a Deployer that runs in this checkout.
 NO_HOME = $(CURDIR)/.test-home
 ALONE = env -u DATABASE_URL -u REDIS_URL
+# More than there are cores of the smallest machine: much of what the tests do is waiting for facts.
+WORKERS = 3
 NO_KEY = Y2hlY2tzLW9ubHktY2hlY2tzLW9ubHktY2hlY2tzLW8=
 
 .PHONY: help up password link test faults cluster-tests check format bench lock clean
@@ -37,8 +39,8 @@ link:
 test:
 	@$(IN_VENV) dev -- -m tests.chromium
 	@$(IN_VENV) dev -- -m tests.docker_engine
-	@$(ALONE) DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m tests.postgres -m pytest -n 2 --dist loadfile -m database $(TESTS)
-	@exec $(ALONE) -u TEST_DATABASE_URL DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m pytest -n 2 --dist loadfile $(TESTS)
+	@$(ALONE) DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m tests.postgres -m pytest -n $(WORKERS) --dist loadfile -m database $(TESTS)
+	@exec $(ALONE) -u TEST_DATABASE_URL DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 faults:
 	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest tests/faults --numprocesses 2 --dist worksteal --tb short $(FAULTS)

@@ -3,7 +3,19 @@
 from django.urls import path
 
 from releases.api import api
-from releases.views import access, apps, builds, environment, releases, rollouts, state
+from releases.views import (
+    access,
+    apps,
+    builds,
+    clusters,
+    deliveries,
+    environment,
+    registries,
+    releases,
+    rollouts,
+    sources,
+    state,
+)
 
 urlpatterns = [
     path("", apps.index, name="apps"),
@@ -13,6 +25,16 @@ urlpatterns = [
     path("apps/<name>/env", environment.variables, name="env"),
     path("apps/<name>/env/change", environment.change, name="env-change"),
     path("apps/<name>/env/reveal", environment.reveal, name="env-reveal"),
+    path("apps/<name>/source", sources.detail, name="source"),
+    path("apps/<name>/source/change", sources.change, name="source-change"),
+    path("apps/<name>/source/secret", sources.new_secret, name="source-secret"),
+    path("apps/<name>/source/test", sources.test, name="source-test"),
+    path("apps/<name>/source/remove", sources.remove, name="source-remove"),
+    path("apps/<name>/registry", sources.registry, name="app-registry"),
+    path("apps/<name>/resume", sources.resume, name="resume"),
+    path("apps/<name>/build", sources.build, name="build-new"),
+    path("apps/<name>/deliveries", deliveries.index, name="deliveries"),
+    path("apps/<name>/deliveries/<int:delivery_id>/replay", deliveries.replay, name="replay"),
     path("apps/<name>/builds/<build_id>", builds.detail, name="build"),
     path("apps/<name>/builds/<build_id>/log", builds.log, name="build-log"),
     path("apps/<name>/builds/<build_id>/lines", builds.lines, name="build-lines"),
@@ -24,6 +46,18 @@ urlpatterns = [
     path("apps/<name>/rollouts/<int:number>/log", rollouts.log, name="rollout-log"),
     path("apps/<name>/rollouts/<int:number>/lines", rollouts.lines, name="rollout-lines"),
     path("apps/<name>/rollouts/<int:number>/abort", rollouts.abort, name="abort"),
+    path("clusters", clusters.index, name="clusters"),
+    path("clusters/new", clusters.new, name="cluster-new"),
+    path("clusters/<cluster_name>", clusters.detail, name="cluster"),
+    path("clusters/<cluster_name>/change", clusters.change, name="cluster-change"),
+    path("clusters/<cluster_name>/test", clusters.test, name="cluster-test"),
+    path("clusters/<cluster_name>/remove", clusters.remove, name="cluster-remove"),
+    path("registries", registries.index, name="registries"),
+    path("registries/new", registries.new, name="registry-new"),
+    path("registries/<registry_name>", registries.detail, name="registry"),
+    path("registries/<registry_name>/change", registries.change, name="registry-change"),
+    path("registries/<registry_name>/test", registries.test, name="registry-test"),
+    path("registries/<registry_name>/remove", registries.remove, name="registry-remove"),
     path("sign-in", access.sign_in, name="sign-in"),
     path("sign-in/<uidb64>/<token>/", access.sign_in_link, name="sign-in-link"),
     path("sign-out", access.sign_out, name="sign-out"),

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections
 
 from releases import policy
-from releases.models import App, Build, Person, Release, Rollout
+from releases.models import App, Build, Cluster, Person, Release, Rollout
 from releases.pipeline import deployer_yml
 from releases.policy import Actor
 
@@ -34,7 +34,14 @@ def actor(role: str = "deployer", name: str = "") -> Actor:
     return policy.actor_for(person(role, name))
 
 
+def cluster(name: str = "local", **columns: Any) -> Cluster:
+    """The one of DEPLOYER_KUBECONFIG, made if it is not there; or another, as `columns` say."""
+    given = {"kind": "embedded", "is_default": name == "local", **policy.SYSTEM.columns(), **columns}
+    return Cluster.objects.get_or_create(name=name, defaults=given)[0]
+
+
 def app(name: str = "", *, by: Actor = policy.SYSTEM, **columns: Any) -> App:
+    columns["cluster"] = columns.get("cluster") or cluster()
     return App.objects.create(name=name or f"app-{next(_counter)}", **by.columns(), **columns)
 
 

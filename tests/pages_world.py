@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from releases import policy
 from releases.models import App, AuditEntry, Build, Person, Release, Rollout
+from tests import factories
 
 
 def manifest(**services):
@@ -55,7 +56,7 @@ def make_world(name="hello"):
         role: Person.objects.create_person(f"a-{role}", role=role) for role in ("viewer", "deployer", "administrator")
     }
     by = policy.actor_for(people["deployer"])
-    app = App.objects.create(name=name, **by.columns())
+    app = App.objects.create(name=name, cluster=factories.cluster(), **by.columns())
     old = make_release(app, by=by, env={"COLOUR": "blue", "SECRET_KEY": "very-secret-value"})
     active = make_release(app, by=by, env={"COLOUR": "green", "SECRET_KEY": "very-secret-value"})
     newest = make_release(app, by=by, env={"COLOUR": "red", "SECRET_KEY": "very-secret-value", "ADDED": "1"})

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from releases.models import App, AuditEntry, Person, Token
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster_row")]
 PASSWORD = "a long walk in the rain"
 
 

@@ -11,7 +11,7 @@ from releases import actions, policy
 from releases.api import api
 from releases.models import App, Person, Token
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster_row")]
 
 
 @pytest.fixture

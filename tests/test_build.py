@@ -4,11 +4,13 @@ import pytest
 
 from releases import actions, jobs, logs
 from releases.models import Build, Release, Rollout
+from releases.pipeline import manifests
 from releases.pipeline.build import upload_of
 from tests import factories
 
 # run_build closes this thread's connection, as a worker does: no transaction of a test may hold it.
 pytestmark = pytest.mark.django_db(transaction=True)
+BUILDER = "Builder: directory: the app's cluster is the embedded one, which runs from folders of this machine"
 APP = {"app.py": "print(1)", "deployer.yml": factories.MANIFEST}
 
 
@@ -49,6 +51,7 @@ def test_an_upload_becomes_a_release(run, app, own_home):
         f"Building {app.name} ({build.pk})",
         "Unpacked 2 files, 88 bytes",
         "deployer.yml: services web",
+        BUILDER,
         "Building web from .",
         f"Built {reference}",
         f"Build: {build.pk}",
@@ -96,10 +99,44 @@ def test_without_a_manifest_there_is_still_a_way(run, files, commands):
     assert "No deployer.yml: using the Procfile, else one service `web`, port 8080" in messages
 
 
+CONVOX = "services:\n  web:\n    command: python app.py\n    port: 8080\n    health: /up\n    test: make test\n"
+
+
+def test_a_convox_yml_is_read_where_there_is_no_deployer_yml(run):
+    build, messages = run({"app.py": "", "convox.yml": CONVOX, "Procfile": "other: a\n"})
+    assert build.status == "succeeded"
+    web = build.manifest["services"]["web"]
+    assert (web["command"], web["port"], web["health"]["path"]) == (["python", "app.py"], 8080, "/up")
+    assert messages[2:7] == [
+        "No deployer.yml: reading convox.yml",
+        "convox.yml line 6: services.web.test is left out: Deployer runs no tests.",
+        "convox.yml: services web",
+        BUILDER,
+        "Building web from .",
+    ]
+
+
+def test_beside_a_deployer_yml_a_convox_yml_is_not_read(run):
+    build, messages = run({**APP, "convox.yml": "services: {"})
+    assert build.status == "succeeded" and list(build.manifest["services"]) == ["web"]
+    assert messages[2:4] == ["convox.yml is not read: there is a deployer.yml", "deployer.yml: services web"]
+
+
+def test_a_release_has_what_the_manifest_asks_for_beside_its_services(run, app):
+    timer = "timers: {nightly: {schedule: '0 3 * * *', command: python nightly.py}}"
+    run({**APP, "deployer.yml": f"{factories.MANIFEST}    scale: {{count: 1-2, targets: {{cpu: 5}}}}\n{timer}\n"})
+    release = Release.objects.get(app=app)
+    kinds = {obj["kind"] for obj in manifests.render(release, installation="here")}
+    assert {"CronJob", "HorizontalPodAutoscaler", "PodDisruptionBudget"} < kinds
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
         ({}, "The source is empty."),
+        ({"convox.yml": "services: {web: {port: eighty}}"}, "convox.yml line 1: services.web.port: input should be"),
+        ({"convox.yml": b"\xff\xfe\x00"}, "convox.yml can't be read: it is no UTF-8 text file"),
+        ({"convox.yml": "#" * 300_000}, "convox.yml is larger than 256 KiB"),
         ({"deployer.yml": "services: {web: {prot: 1}}"}, "services.web.prot is not a key here; did you mean port?"),
         ({"deployer.yml": b"\xff\xfe\x00"}, "it is no UTF-8 text file"),
         ({"deployer.yml/x": ""}, "it is no UTF-8 text file"),
@@ -119,8 +156,9 @@ def test_a_fault_of_the_person_is_told_in_words(run, files, reason):
     assert not Release.objects.exists()
 
 
-def test_a_manifest_that_is_a_link_out_is_not_read(run):
-    link = factories.member("deployer.yml", b"2", linkname="/etc/passwd")
+@pytest.mark.parametrize("file", ["deployer.yml", "convox.yml"])
+def test_a_manifest_that_is_a_link_out_is_not_read(run, file):
+    link = factories.member(file, b"2", linkname="/etc/passwd")
     build, messages = run({"a": ""}, link)
     assert build.status == "failed" and not any("root:" in text for text in messages)
 

@@ -14,7 +14,7 @@ from releases.api.authentication import is_somebody, may_still_view
 from releases.errors import NotAllowed
 from releases.models import AuditEntry, Person, Token
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster_row")]
 PASSWORD = "a long walk in the rain"
 
 

@@ -6,7 +6,7 @@ from pages_world import make_rollout, make_world
 from releases import logs, policy
 from releases.errors import ClusterUnavailable
 from releases.models import App, Build, Person
-from releases.pages import squares
+from releases.pages import looks
 from releases.pipeline import inspect
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ def world():
 @pytest.fixture(autouse=True)
 def silent_cluster(settings, tmp_path):
     settings.DEPLOYER_KUBECONFIG = str(tmp_path / "none")
-    squares._looks.clear()
+    looks._looks.clear()
 
 
 def as_(client, world, role="deployer"):
@@ -81,7 +81,7 @@ def test_processes_are_squares(client, world, monkeypatch):
 
 
 def test_empty_states_say_what_to_type(client, world):
-    App.objects.create(name="bare", **world.actor().columns())
+    App.objects.create(name="bare", cluster=world.app.cluster, **world.actor().columns())
     assert "deployer deploy -a bare ." in text(as_(client, world).get("/apps/bare"))
     App.objects.all().delete()
     page = text(client.get("/"))
@@ -107,7 +107,7 @@ def test_what_is_not_there_is_404_in_our_look(client, world):
 
 
 def test_a_build_belongs_to_its_app(client, world):
-    App.objects.create(name="other", **world.actor().columns())
+    App.objects.create(name="other", cluster=world.app.cluster, **world.actor().columns())
     assert as_(client, world).get(f"/apps/other/builds/{world.old.build_id}").status_code == 404
 
 
@@ -189,7 +189,7 @@ def test_the_raw_log_is_all_of_it_as_text(client, world):
 def test_the_number_of_queries_does_not_grow_with_the_rows(client, world, path, django_assert_max_num_queries):
     as_(client, world)
     for number in range(15):
-        App.objects.create(name=f"more-{number}", **world.actor().columns())
+        App.objects.create(name=f"more-{number}", cluster=world.app.cluster, **world.actor().columns())
         release = world.release(env={"A": str(number)})
         world.rollout(release, "rolled_back", reason="no")
     with django_assert_max_num_queries(18):

@@ -21,8 +21,14 @@ MAY = {
     "set_env": DEPLOYERS,
     "reveal_env": DEPLOYERS,
     "scale": DEPLOYERS,
+    "manage_source": DEPLOYERS,
+    "resume": DEPLOYERS,
+    "replay_delivery": DEPLOYERS,
     "delete_app": {"administrator"},
+    "abandon_app": {"administrator"},
     "manage_people": {"administrator"},
+    "manage_clusters": {"administrator"},
+    "manage_registries": {"administrator"},
 }
 
 

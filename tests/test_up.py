@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
@@ -74,7 +75,7 @@ def test_django_reads_the_same_paths_that_were_written(path):
     "url", ["postgresql://ann:a%20b@db.example/deployer?sslmode=require", "postgres:///x?host=/run"]
 )
 def test_a_server_of_the_users_own_stays_their_database(path, url):
-    Home(path)
+    path.mkdir(mode=0o700)
     (path / "settings.env").write_text(f"DATABASE_URL='{url}'\n")
     for _ in range(2):
         assert written(path)["DATABASE_URL"] == url
@@ -82,9 +83,9 @@ def test_a_server_of_the_users_own_stays_their_database(path, url):
 
 
 def test_the_embedded_database_moves_with_its_home(path):
-    Home(path)
+    path.mkdir(mode=0o700)
     (path / "settings.env").write_text("DATABASE_URL=sqlite:////somewhere/else.sqlite3\n")
-    assert written(path)["DATABASE_URL"] == f"sqlite:///{path / 'deployer.sqlite3'}"
+    assert written(path)["DATABASE_URL"] == f"sqlite:///{quote(str(path / 'deployer.sqlite3'))}"
 
 
 def test_lost_keys_are_not_replaced_beside_a_database_that_needs_them(path):

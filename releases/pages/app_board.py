@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from releases import policy
-from releases.models import App, AuditEntry, Build, Release, Rollout
-from releases.pages import compare, squares, status
-from releases.pages.address import addresses
+from releases import actions, policy
+from releases.models import App, AuditEntry, Build, Cluster, Release, Rollout, Source
+from releases.models.build import WAITING
+from releases.pages import compare, squares, status, volumes
 from releases.pages.durations import seconds_taken, usual_seconds
+from releases.pipeline.addresses import addresses
 from releases.policy import Actor, Reason
 
 SECTIONS = ("app-head", "app-next", "app-releases", "app-processes", "app-activity")
@@ -73,8 +74,9 @@ def context(app: App, *, by: Actor) -> dict[str, Any]:
     return {
         "status": shown,
         "tab": f"{shown.icon} {app.name}",
-        "addresses": addresses(app),
+        "addresses": addresses(app, app.active_release),
         "running": running,
+        "running_place": actions.queue_place(running) if running else "",
         "running_status": status.ROLLOUT[running.status] if running else None,
         "choices": choices,
         "shared_refusals": _shared(choices),
@@ -82,11 +84,17 @@ def context(app: App, *, by: Actor) -> dict[str, Any]:
         "next": next_choice,
         "changes": _changes(next_choice, app),
         "usual_seconds": usual_seconds(app),
-        "building": list(_unfinished_builds(app)),
+        "building": [(build, actions.queue_place(build)) for build in _unfinished_builds(app)],
         "newest_build": app.builds.only("id", "status", "app_id", "created_at", "reason").first(),
+        "source": _source(app),
+        "build_refusals": policy.refusals("create_build", by=by, app=app),
+        "resume_refusals": policy.refusals("resume", by=by, app=app),
+        "awaiting": list(_awaiting_checks(app)),
         "seen": seen,
         "desired": squares.desired(app),
         "scale_refusals": policy.refusals("scale", by=by, app=app),
+        "orphaned_volumes": volumes.orphaned(app, by=by),
+        "several_clusters": Cluster.objects.count() > 1,
         "activity": _activity(app),
     }
 
@@ -97,6 +105,15 @@ def _changes(choice: Choice | None, app: App) -> list[compare.Change]:
 
 def _unfinished_builds(app: App) -> Iterable[Build]:
     return app.builds.filter(status__in=Build.unfinished_statuses()).defer("manifest", "images")[:5]
+
+
+def _source(app: App) -> Source | None:
+    return Source.objects.filter(app=app).defer("webhook_secret", "token", "deploy_key").first()
+
+
+def _awaiting_checks(app: App) -> Iterable[Build]:
+    """Built, and promoted by themselves once GitHub has found their commits good."""
+    return app.builds.filter(status="succeeded", checks=WAITING).defer("manifest", "images")[:5]
 
 
 def _rollouts_of(app: App, releases: list[Release]) -> dict[str, list[Rollout]]:
@@ -130,6 +147,14 @@ WORDS = {
     "abort": "aborted rollout",
     "set_env": "changed variables:",
     "reveal_env": "looked at the variables' values",
+    "set_source": "connected the repository",
+    "test_source": "tested the connection to",
+    "remove_source": "disconnected the repository",
+    "new_webhook_secret": "made a new webhook secret for",
+    "stop_promoting": "stopped promotes by itself of",
+    "resume": "resumed promotes by itself of",
+    "replay_delivery": "replayed the delivery",
+    "use_registry": "sends images to the registry",
     "scale": "scaled",
 }
 

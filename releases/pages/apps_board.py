@@ -4,19 +4,25 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, Subquery
 
-from releases.models import App, Release, Rollout
+from releases.models import App, Cluster, Release, Rollout
 from releases.pages import status
 
 SECTIONS = ("apps-list",)
 
 
 def context() -> dict[str, Any]:
-    """Three queries, however many apps there are. `rows`: one dict per app, by name."""
+    """Four queries, however many apps there are. `rows`: one dict per app, by name."""
     newest_release = Release.objects.filter(app=OuterRef("pk")).values("pk")[:1]
     newest_rollout = Rollout.objects.filter(app=OuterRef("pk")).order_by("-number").values("pk")[:1]
     apps = list(
-        App.objects.select_related("active_release__build")
-        .defer("staged", "active_release__env", "active_release__manifest", "active_release__build__manifest")
+        App.objects.select_related("active_release__build", "cluster")
+        .defer(
+            "staged",
+            "cluster__kubeconfig",
+            "active_release__env",
+            "active_release__manifest",
+            "active_release__build__manifest",
+        )
         .annotate(newest_release=Subquery(newest_release), newest_rollout=Subquery(newest_rollout))
     )
     of_apps = Q(pk__in=[app.newest_rollout for app in apps if app.newest_rollout])
@@ -26,7 +32,13 @@ def context() -> dict[str, Any]:
     }
     waiting = [app.newest_release for app in apps if app.newest_release not in (None, app.active_release_id)]
     releases = Release.objects.only("id", "description", "created_at").in_bulk(waiting)
-    return {"rows": [_row(app, rollouts.get(app.newest_rollout), releases.get(app.newest_release)) for app in apps]}
+    rows = [_row(app, rollouts.get(app.newest_rollout), releases.get(app.newest_release)) for app in apps]
+    return {
+        "rows": rows,
+        "troubled": sorted({app.cluster for app in apps if app.cluster.problem}, key=str),
+        "several_clusters": Cluster.objects.count() > 1,
+        "no_cluster": not apps and not Cluster.objects.exists(),
+    }
 
 
 def _row(app: Any, rollout: Rollout | None, waiting: Release | None) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The live part of a page, by topic: `apps`, `app.<name>`, `build.<id>`, `rollout.<app>.<number>`."""
+"""The live part of a page, by topic: `apps`, `app.<name>`, `deliveries.<app>`, `build.<id>`, `rollout.<app>.<number>`,
+`clusters`, `cluster.<name>`, `registries`, `registry.<name>`."""
 
 import re
 import zlib
@@ -9,8 +10,16 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 
 from releases import policy
-from releases.models import App, Build, Rollout
-from releases.pages import app_board, apps_board, build_board, rollout_board
+from releases.models import App, Build, Cluster, Registry, Rollout
+from releases.pages import (
+    app_board,
+    apps_board,
+    build_board,
+    clusters_board,
+    deliveries_board,
+    registries_board,
+    rollout_board,
+)
 from releases.policy import Actor
 
 # A browser counts seconds and minutes by itself: a section whose times alone have moved on is not drawn again.
@@ -50,8 +59,26 @@ def board_for(topic: str, *, by: Actor) -> Board:
     kind, _, name = topic.partition(".")
     if kind == "apps" and not name:
         return Board("apps", "page.apps", apps_board.SECTIONS, {"actor": by, **apps_board.context()}, LOOK_SECONDS)
+    if kind == "clusters" and not name:
+        context = {"actor": by, **clusters_board.list_context()}
+        return Board("clusters", "page.clusters", clusters_board.LIST_SECTIONS, context, LOOK_SECONDS)
+    if kind == "cluster":
+        row = get_object_or_404(Cluster, name=name)
+        context = {"actor": by, **clusters_board.context(row, by=by)}
+        return Board(topic, f"page.cluster-{row.pk}", clusters_board.SECTIONS, context, LOOK_SECONDS)
+    if kind == "registries" and not name:
+        context = {"actor": by, **registries_board.list_context()}
+        return Board("registries", "page.registries", registries_board.LIST_SECTIONS, context, LOOK_SECONDS)
+    if kind == "registry":
+        registry = get_object_or_404(Registry, name=name)
+        context = {"actor": by, **registries_board.context(registry, by=by)}
+        return Board(topic, "page.registries", registries_board.SECTIONS, context, LOOK_SECONDS)
+    if kind == "deliveries":
+        app = get_object_or_404(App, name=name)
+        return _of(app, topic, deliveries_board.SECTIONS, deliveries_board.context(app, by=by), by=by)
     if kind == "app":
-        app = get_object_or_404(App.objects.select_related("active_release__build"), name=name)
+        apps = App.objects.select_related("active_release__build", "cluster").defer("cluster__kubeconfig")
+        app = get_object_or_404(apps, name=name)
         return _of(app, topic, app_board.SECTIONS, app_board.context(app, by=by), by=by)
     if kind == "build":
         build = get_object_or_404(Build.objects.select_related("app"), pk=name)

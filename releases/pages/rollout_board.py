@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from releases import policy
+from releases import actions, policy
 from releases.models import Rollout
 from releases.pages import squares, status
 from releases.pages.durations import seconds_taken, usual_seconds
@@ -44,6 +44,7 @@ def context(rollout: Rollout, *, by: Actor) -> dict[str, Any]:
         "lanes": lanes,
         "steps": _steps(rollout, lanes),
         "outcome": _outcome(rollout),
+        "place": actions.queue_place(rollout),
         "abort_refusals": policy.refusals("abort", by=by, app=rollout.app),
         "abortable": rollout.status in ("queued", "releasing", "rolling", "paused"),
         "evidence": rollout.evidence[-20:],

@@ -1,18 +1,14 @@
 """Processes as squares: one lane per service."""
 
-import threading
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field
-from time import monotonic
-from typing import Any
-
-from django.db import close_old_connections
+from functools import partial
 
 from releases import actions
 from releases.errors import DeployerError
 from releases.models import App, Rollout
+from releases.pages.looks import PATIENCE_SECONDS, look
 from releases.policy import Actor
 
 WORDS = {
@@ -25,8 +21,6 @@ WORDS = {
 ORDER = {state: place for place, state in enumerate(WORDS)}
 DRAWN = 200  # squares per service; beyond it a number says the rest
 
-# A page does not wait longer for the cluster than this; its live update brings what came later.
-PATIENCE_SECONDS = 0.8
 FRESH_SECONDS = 0.5
 
 
@@ -97,7 +91,8 @@ def of_app(app: App, *, by: Actor) -> Seen:
     if not lanes:
         return Seen([])
     try:
-        processes = _look(app, by).result(PATIENCE_SECONDS)
+        ask = partial(actions.processes, app, by=by)
+        processes = look("processes", app, ask, fresh_seconds=FRESH_SECONDS).result(PATIENCE_SECONDS)
     except NotYet:
         return Seen(_ordered(lanes.values()), waiting=True)
     except DeployerError as error:
@@ -115,28 +110,6 @@ def desired(app: App) -> dict[str, int]:
         return {}
     services = app.active_release.manifest["services"]
     return {name: app.scale.get(name, service["scale"]["count"]) for name, service in services.items()}
-
-
-_pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="look")
-_looks: dict[int, tuple[float, Future]] = {}
-_lock = threading.Lock()
-
-
-def _look(app: App, by: Actor) -> Future:
-    """One question to the cluster at a time per app and web process, however many people watch it."""
-    with _lock:
-        asked_at, future = _looks.get(app.pk, (0.0, None))
-        if future is None or (future.done() and monotonic() - asked_at > FRESH_SECONDS):
-            future = _pool.submit(_ask, app, by)
-            _looks[app.pk] = (monotonic(), future)
-        return future
-
-
-def _ask(app: App, by: Actor) -> Any:
-    try:
-        return actions.processes(app, by=by)
-    finally:
-        close_old_connections()
 
 
 def _lane(lanes: dict[str, Lane], service: str) -> Lane:

@@ -32,6 +32,16 @@ BUILD = {
     "cancelled": Status("⊘", "Cancelled", "quiet"),
     "superseded": Status("⇥", "Superseded", "quiet"),
 }
+CLUSTER = {
+    "reachable": Status("✓", "Reachable", "ok"),
+    "unreachable": Status("✕", "Can't be used", "bad"),
+    "unchecked": Status("◌", "Not looked at yet", "busy"),
+}
+REGISTRY = {
+    "reachable": Status("✓", "Answers", "ok"),
+    "unreachable": Status("✕", "Can't be used", "bad"),
+    "unchecked": Status("◌", "Not tried yet", "quiet"),
+}
 APP = {
     "Running": Status("●", "Running", "ok"),
     "Pending": Status("◌", "Pending", "busy"),

@@ -20,6 +20,7 @@ register = template.Library()
 _CONTROL = re.compile(
     r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f]"
 )
+BY_ITSELF = ("push", "pull request")
 _ERROR = re.compile(ERROR_WORDS, re.IGNORECASE)
 
 
@@ -73,6 +74,13 @@ def elapsed(row: Any, seconds: float) -> SafeString:
 def made_by(row: Authored, actor: Actor) -> str:
     """Who made it: `you` to oneself."""
     return "you" if actor.person is not None and row.by_id == actor.person.pk else row.by_label
+
+
+@register.filter
+def by(row: Authored, actor: Actor) -> str:
+    """The same as a part of a sentence: `by you`; what came by itself says so already: `push by ada`."""
+    by_itself = row.by_id is None and row.by_label.startswith(BY_ITSELF)
+    return row.by_label if by_itself else f"by {made_by(row, actor)}"
 
 
 @register.inclusion_tag("live/_pill.html")

@@ -33,7 +33,7 @@ def new(request: Request) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            app = actions.create_app(form.cleaned_data["name"], by=request.actor)
+            app = actions.create_app(**form.cleaned_data, by=request.actor)
         except DeployerError as error:
             form.add_error("name", error.message)
             status = status_of(error)

@@ -25,7 +25,6 @@ MANIFESTS = {
     "no mapping": ("- web\n", "a mapping with `services:` was expected"),
     "nothing": ("", "a mapping with `services:` was expected"),
     "an unknown strategy": (SERVICE + "deployment: {strategy: canary}\n", "line 4: deployment.strategy"),
-    "not built yet": (SERVICE + "timers: {}\n", "line 4: timers is not available yet"),
 }
 
 

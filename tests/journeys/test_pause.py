@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.journeys import sources
 from tests.journeys.app import App
 from tests.journeys.told import finished
