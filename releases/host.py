@@ -106,6 +106,7 @@ class Host:
                     words = f"Waiting for the cluster: {said}"
                     logger.warning("%s: %s", rollout, words)
                     logs.append(rollout, [logs.Line("system/deployer", words, source_key="no cluster")])
+                _note_absence(rollout)
                 connections.close_all()
                 if self.stop.wait(1):
                     raise HandOver from error
@@ -186,6 +187,14 @@ class Host:
                     if isinstance(error, OperationalError):
                         break  # the database is away: each of the others would wait for it as long
             connections.close_all()
+
+
+def _note_absence(rollout: Rollout) -> None:
+    """So that whoever reaches the cluster moves the deadlines on. Raises Stale: nobody waits for this one any more."""
+    if "away_since" in rollout.progress:
+        rollout.beat()
+    else:
+        rollout.write(progress={**rollout.progress, "away_since": timezone.now().isoformat()})
 
 
 host = Host()

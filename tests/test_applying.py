@@ -112,7 +112,7 @@ def test_a_worker_of_an_older_rollout_deletes_nothing_that_a_newer_one_wrote(clu
     with pytest.raises(Stale, match=r"newer stamp 2\.1"):
         stale.surplus([], kept_secrets=set())
     with pytest.raises(Stale):
-        pruning.prune(stale, [], kept_secrets=set())
+        pruning.prune(stale, [], kept_secrets=set)
     assert stamps(cluster, objects) == {"2.1"}, "something was deleted"
 
 
@@ -120,7 +120,7 @@ def test_a_stale_worker_deletes_nothing_even_if_only_one_of_many_objects_is_newe
     written(pen(cluster, app, 1, 1), objects)
     written(pen(cluster, app, 2, 1), [only(objects, "Secret")])  # the last kind that a prune looks at
     with pytest.raises(Stale):
-        pruning.prune(pen(cluster, app, 1, 1), [], kept_secrets=set())
+        pruning.prune(pen(cluster, app, 1, 1), [], kept_secrets=set)
     assert stamps(cluster, objects) == {"1.1", "2.1"}
 
 
@@ -166,10 +166,10 @@ def test_what_is_no_longer_wanted_goes_and_the_rest_stays(cluster, app, objects)
     wanted = [obj for obj in objects if obj["kind"] == "Deployment"]
     secret = only(objects, "Secret")
     writer = pen(cluster, app, 2, 1)
-    assert pruning.prune(writer, wanted, kept_secrets={secret["metadata"]["name"]}) == []
+    assert pruning.prune(writer, wanted, kept_secrets=lambda: {secret["metadata"]["name"]}) == []
     assert live(cluster, wanted[0]) and live(cluster, secret) and live(cluster, foreign)
     assert cluster.find("Service", app.namespace, "web") is None
-    assert pruning.prune(writer, wanted, kept_secrets=set()) == []
+    assert pruning.prune(writer, wanted, kept_secrets=set) == []
     assert cluster.find("Secret", app.namespace, secret["metadata"]["name"]) is None
 
 
@@ -251,7 +251,7 @@ def test_an_object_of_another_installation_is_a_strangers(cluster, app, objects)
     writer = pen(cluster, app, 5, 1)
     with pytest.raises(RolloutFailed, match="Service web"):
         writer.refuse_strangers(objects)
-    assert pruning.prune(writer, [], kept_secrets=set()) == []
+    assert pruning.prune(writer, [], kept_secrets=set) == []
     assert versions(cluster, theirs) == before
 
 
@@ -328,7 +328,7 @@ def test_a_prune_that_the_cluster_refuses_is_a_warning(process, cluster, app, ob
             raise ClusterError("no room for that")
 
     written(pen(cluster, app, 1, 1), objects)
-    warnings = pruning.prune(pen(Full(process.kubeconfig), app, 1, 1), [], kept_secrets=set())
+    warnings = pruning.prune(pen(Full(process.kubeconfig), app, 1, 1), [], kept_secrets=set)
     assert len(warnings) == len(objects)
     assert all("could not be removed: no room for that" in warning for warning in warnings)
 
@@ -360,6 +360,22 @@ def test_a_default_anywhere_stands_for_a_service_that_names_the_variable_again(d
 def test_what_one_service_requires_no_other_can_default(db, env, missing):
     release = factories.release(factories.app(), manifest=VARIABLES, env=env)
     assert release.missing_variables() == missing
+
+
+def test_what_deployer_gives_itself_is_neither_required_nor_given_twice(db):
+    text = "{command: python app.py, port: 8080, environment: [PORT, DEPLOYER_APP=mine, DEPLOYER_RELEASE]}"
+    release = factories.release(factories.app(), manifest=f"services: {{web: {text}, worker: {{environment: [PORT]}}}}")
+    assert release.missing_variables() == []
+    (deployment, _) = (obj for obj in manifests.render(release, installation="here") if obj["kind"] == "Deployment")
+    given = [(item["name"], item["value"]) for item in deployment["spec"]["template"]["spec"]["containers"][0]["env"]]
+    assert len(dict(given)) == len(given)
+    assert dict(given) == {
+        "DEPLOYER_APP": release.app.name,
+        "DEPLOYER_SERVICE": "web",
+        "DEPLOYER_RELEASE": release.pk,
+        "DEPLOYER_BUILD": release.build_id,
+        "PORT": "8080",
+    }
 
 
 def test_a_process_gets_the_default_that_stands(db):

@@ -67,8 +67,12 @@ def test_one_that_answers_and_knows_us_is_well():
         ((200, "", JSON), "is no Kubernetes API", "sign-in page"),
         ((401, "<html>{authorization}</html>", "text/html"), r"Bearer \[token\]", "kubeconfig"),
         ((500, json.dumps({"message": {"a": 1}, "details": [1]}), JSON), r"\(500\)", "API server"),
+        ((409, json.dumps({"message": "no", "details": {"causes": [1, "a"]}}), JSON), r"\(409\): no", "API server"),
+        ((409, json.dumps({"message": "no", "details": {"causes": 7}}), JSON), r"\(409\): no", "API server"),
+        ((200, "[" * 100_000, JSON), "is no Kubernetes API", "sign-in page"),
+        ((500, "[" * 100_000, JSON), r"\(500\)", "API server"),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_an_answer_that_none_should_give_has_words_and_a_hint(answer, words, hint):
     with kubernetes(AUTHORITY) as server:
@@ -177,7 +181,9 @@ def test_in_a_cluster_the_mounted_token_is_read_again_when_it_is_renewed(setting
         (tmp_path / "token").write_text("first\n")
         assert seen(within).problem == ""
         before = reach.connection_to(within)
-        (tmp_path / "token").write_text("second\n")
+        for name, text in (("token", "second\n"), ("ca.crt", AUTHORITY.certificate)):  # as a kubelet does: all anew
+            (tmp_path / "new").write_text(text)
+            (tmp_path / "new").replace(tmp_path / name)
         assert seen(within).problem == "" and reach.connection_to(within) is before
         assert [authorization for path, authorization in server.asked if path == "/version"] == [
             "Bearer first",

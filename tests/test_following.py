@@ -154,6 +154,17 @@ def test_a_process_with_a_volume_may_wait_for_the_end_of_the_one_before():
     assert following.rules(disk, "web", first=True).deadline == 40
 
 
+def test_the_one_before_has_the_time_that_its_own_release_gave_it():
+    text = "{health: /, port: 80, volumes: [{name: d, path: /d, size: 1}], termination: {grace: %d}%s}"
+    worker = Worker(manifest=text % (5, ", deployment: {deadline: 30}"))
+    slow = f"services: {{web: {text % (300, '')}}}"
+    worker.rollout.previous = Release(manifest=deployer_yml.parse(slow))
+    assert worker.look(pod(), at=329).status == "progressing"
+    assert worker.look(pod(), at=330).cause == "never_ready"
+    worker.rollout.previous = Release(manifest=deployer_yml.parse("services: {other: {}}"))
+    assert worker.look(pod(), at=35).cause == "never_ready"
+
+
 # --- Exits ----------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,9 @@ from releases.models import App, LogLine, Release, Rollout
 from releases.models import Cluster as Row
 from releases.pipeline import operate, reach
 from tests import factories
+from tests.certificates import Authority, kubeconfig
 from tests.clusters import eventually, started
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Nobody listens on its port, so that it starts for as long as we like.
@@ -233,7 +235,36 @@ def test_a_rollout_waits_for_a_cluster_that_is_not_there_yet(host, rollout, own_
     eventually(lambda: told.count() == 1)
     settings.DEPLOYER_KUBECONFIG = there
     eventually(lambda: is_rolling(rollout))
+    # Else the time that it was away would count against the release.
+    assert LogLine.objects.filter(owner=rollout.owner, message__startswith="The cluster answers again, after ").exists()
     abort(rollout)
+
+
+def test_a_rollout_that_is_taken_over_or_deleted_while_its_cluster_can_not_be_reached_is_let_go(
+    host, rollout, own_home, settings
+):
+    there, settings.DEPLOYER_KUBECONFIG = settings.DEPLOYER_KUBECONFIG, str(own_home / "not-there")
+    other = factories.rollout(factories.release(factories.app(f"hosted-{next(_numbers)}"), manifest=MANIFEST))
+    for each in (rollout, other):
+        host.take(each.pk, 1)
+        assert beats(each)
+    assert stored(rollout).renew()
+    App.objects.get(pk=other.app_id).delete()
+    eventually(lambda: not host.carried)
+    settings.DEPLOYER_KUBECONFIG = there
+
+
+def test_a_restore_that_waits_for_its_cluster_is_let_go_when_its_app_is_deleted(host, cluster, db):
+    text = kubeconfig(f"https://127.0.0.1:{free_port()}", authority=Authority().certificate, token="none")
+    row = factories.cluster("gone", kind="kubeconfig", kubeconfig=reach.checked(text))
+    app = factories.app(f"hosted-{next(_numbers)}", cluster=row)
+    waiting = factories.rollout(factories.release(app, manifest=MANIFEST))
+    since = {"restore_since": timezone.now().isoformat()}
+    Rollout.objects.filter(pk=waiting.pk).update(status="rolling_back", progress=since)
+    host.take(waiting.pk, 1)
+    eventually(lambda: "away_since" in stored(waiting).progress)
+    app.delete()
+    eventually(lambda: not host.carried)
 
 
 def test_a_kubeconfig_that_changed_is_a_new_mirror_and_the_old_one_ends_with_its_last_rollout(

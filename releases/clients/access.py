@@ -38,7 +38,13 @@ class KubeconfigFile:
 
     def stamp(self) -> str:
         """Changes with the file. Raises ClusterUnavailable when there is none."""
-        return _changed(Path(self.path), "The cluster's kubeconfig can't be read", KUBECONFIG_HINT)
+        try:
+            known = Path(self.path).stat()
+        except (OSError, ValueError) as error:
+            raise ClusterUnavailable(
+                f"The cluster's kubeconfig can't be read: {_words(error)}.", hint=KUBECONFIG_HINT
+            ) from error
+        return f"{known.st_mtime_ns} {known.st_ino} {known.st_size}"
 
     def enter(self) -> Entrance:
         """Raises ClusterUnavailable."""
@@ -109,13 +115,21 @@ class ServiceAccount:
         return "service account"
 
     def stamp(self) -> str:
-        """Changes with the certificate authority and the address. Raises ClusterUnavailable."""
+        """Changes with the certificate authority and the address. Raises ClusterUnavailable.
+
+        Of the authority only its text tells: the file is written anew with each new token.
+        """
         if not self.host:
             raise ClusterUnavailable(
                 "Deployer does not run in a cluster: KUBERNETES_SERVICE_HOST is not set.", hint=IN_CLUSTER_HINT
             )
-        changed = _changed(Path(self.folder, "ca.crt"), "The service account's ca.crt can't be read", IN_CLUSTER_HINT)
-        return f"{self.folder} {self.host} {self.port} {changed}"
+        try:
+            authority = Path(self.folder, "ca.crt").read_bytes()
+        except (OSError, ValueError) as error:
+            raise ClusterUnavailable(
+                f"The service account's ca.crt can't be read: {_words(error)}.", hint=IN_CLUSTER_HINT
+            ) from error
+        return f"{self.folder} {self.host} {self.port} {hashlib.sha256(authority).hexdigest()}"
 
     def enter(self) -> Entrance:
         """Raises ClusterUnavailable."""
@@ -142,14 +156,6 @@ class ServiceAccount:
 IN_CLUSTER_HINT = "See that the pod has a service account whose token is mounted (automountServiceAccountToken)."
 
 Access = KubeconfigFile | KubeconfigText | ServiceAccount
-
-
-def _changed(path: Path, what: str, hint: str) -> str:
-    try:
-        known = path.stat()
-    except (OSError, ValueError) as error:
-        raise ClusterUnavailable(f"{what}: {_words(error)}.", hint=hint) from error
-    return f"{known.st_mtime_ns} {known.st_ino} {known.st_size}"
 
 
 def _pool(context: ssl.SSLContext, server_name: str = "") -> urllib3.PoolManager:

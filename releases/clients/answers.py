@@ -18,7 +18,7 @@ def status_of(response: urllib3.BaseHTTPResponse, *, hidden: str = "") -> Object
         text = text.replace(hidden, "[token]")
     try:
         status = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         status = None
     return status if isinstance(status, dict) else {"message": text[:500]}
 
@@ -32,11 +32,9 @@ def error_of(code: int, status: Object, headers: Any) -> errors.ClusterError:
 
 def _error_of(code: int, status: Object, headers: Any) -> errors.ClusterError:
     message = str(status.get("message") or f"the cluster answered {code}")
-    details = status.get("details")
-    causes = (details.get("causes") if isinstance(details, dict) else None) or []
     if code == 404:
         return errors.NotFound(message)
-    if code == 409 and any(cause.get("reason") == "FieldManagerConflict" for cause in causes):
+    if code == 409 and "FieldManagerConflict" in _reasons(status):
         return errors.FieldConflict(message)
     if code == 409:
         return errors.Conflict(message)
@@ -48,9 +46,17 @@ def _error_of(code: int, status: Object, headers: Any) -> errors.ClusterError:
     if code in (401, 429) or (code >= 500 and not hopeless):
         after = headers.get("Retry-After", "")
         return errors.ClusterUnavailable(
-            message, retry_after=float(after) if after.isdigit() else None, answered=code != 401
+            message, retry_after=float(after) if after.isdecimal() and len(after) < 10 else None, answered=code != 401
         )
     return errors.Refused(message)
+
+
+def _reasons(status: Object) -> set[str]:
+    """Of its causes; an answer may hold anything in their place."""
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    listed = causes if isinstance(causes, list) else []
+    return {str(cause.get("reason")) for cause in listed if isinstance(cause, dict)}
 
 
 def unavailable(url: str, error: Exception) -> errors.ClusterUnavailable:

@@ -30,7 +30,7 @@ class Door:
             answer = json.loads(response.data)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unavailable(self.url, error) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise no_kubernetes(self.url) from error
         if not isinstance(answer, dict):
             raise no_kubernetes(self.url)

@@ -12,6 +12,9 @@ from releases.models.identifiers import new_release_id
 from releases.models.lifecycle import Authored
 from releases.models.manifest_field import ManifestField
 
+# What each process is given by Deployer itself, or not at all (PORT without a port).
+GIVEN = ("DEPLOYER_APP", "DEPLOYER_SERVICE", "DEPLOYER_RELEASE", "DEPLOYER_BUILD", "PORT")
+
 
 class Release(Authored):
     id = models.CharField(primary_key=True, max_length=11, default=new_release_id, editable=False)
@@ -54,9 +57,10 @@ class Release(Authored):
     def declared(self, service: str) -> dict[str, str | None]:
         """The variables that the manifest declares for `service`, with their defaults; None: it must be given.
 
-        A default anywhere stands: naming a variable again does not take it away.
+        A default anywhere stands: naming a variable again does not take it away. What Deployer gives itself is
+        not among them: nobody could set it.
         """
         declared: dict[str, str | None] = dict(self.manifest["environment"])
         for name, default in self.manifest["services"][service]["environment"].items():
             declared[name] = declared.get(name) if default is None else default
-        return declared
+        return {name: default for name, default in declared.items() if name not in GIVEN}

@@ -10,6 +10,8 @@ from releases.pipeline import following, manifests
 from releases.pipeline.ownership import Own
 
 Object = dict[str, Any]
+# Those that may have left what runs to nobody's intention.
+UNSETTLED = ("cancelled", "superseded", "failed")
 CHAIN = 20  # rollouts that look back for what was told: events are kept for an hour
 
 
@@ -29,12 +31,12 @@ def of(rollout: Rollout, cluster: Cluster, objects: list[Object], own: Own) -> B
 def inherited(rollout: Rollout) -> Baseline | None:
     """The state before a rollout that was replaced, or whose restore failed, counts; None when nothing is inherited."""
     earlier = Rollout.objects.filter(app=rollout.app_id, number__lt=rollout.number).order_by("-number")
-    for before in earlier.only("id", "app_id", "status", "progress", "baseline", "templates_before").iterator(20):
+    settled = earlier.exclude(status__in=UNSETTLED).values_list("number", flat=True).first() or 0
+    columns = ("id", "app_id", "status", "progress", "baseline", "templates_before")
+    for before in earlier.filter(number__gt=settled).only(*columns):
         turned_round = before.status == "failed" and "restore_since" in before.progress
         if turned_round or (before.status == "superseded" and before.baseline is not None):
             return Baseline(before.baseline, before.templates_before) if before.baseline is not None else None
-        if before.status not in ("cancelled", "superseded", "failed"):  # these here have changed nothing
-            return None
     return None
 
 

@@ -23,7 +23,7 @@ def finish(ground: Ground) -> None:
     """Prune, and succeed. Raises Aborted: an abort that was granted holds until the very end."""
     rollout = ground.rollout
     ground.check()
-    for warning in pruning.prune(ground.writer, ground.objects(), kept_secrets=kept_secrets(ground)):
+    for warning in pruning.prune(ground.writer, ground.objects(), kept_secrets=lambda: kept_secrets(ground)):
         ground.say(warning)
     unverified = _scaled_to_nothing(ground)
     reason = f"{rollout.release_id} is active on every process."

@@ -52,6 +52,7 @@ def service_states(rollout: Rollout, view: View, *, first: bool) -> list[Service
     said = event_log.last_warnings(view.events)
     ending = any(map(processes.is_ending, view.pods))
     first_seen = {key: time(text) for key, text in rollout.progress.get("first_seen", {}).items()}
+    before_it = rollout.previous.manifest if rollout.previous else None
     states = []
     for name in rollout.release.manifest["services"]:
         progress, ours = rollout.progress["services"][name], _ours(rollout, name)
@@ -61,7 +62,7 @@ def service_states(rollout: Rollout, view: View, *, first: bool) -> list[Service
         states.append(
             ServiceState(
                 name=name,
-                rules=rules(rollout.release.manifest, name, first=first),
+                rules=rules(rollout.release.manifest, name, first=first, before=before_it),
                 generation=progress["generation"],
                 desired=progress["desired"],
                 risen_at=time(progress["risen_at"]),
@@ -82,21 +83,26 @@ def service_states(rollout: Rollout, view: View, *, first: bool) -> list[Service
     return states
 
 
-def rules(manifest: Object, name: str, *, first: bool) -> Rules:
+def rules(manifest: Object, name: str, *, first: bool, before: Object | None = None) -> Rules:
+    """`before`: the manifest of what gives way."""
     service = manifest["services"][name]
     own = service["deployment"]
     return Rules(
-        deadline=deadline(manifest, name) + manifests.verify_seconds(service),
+        deadline=deadline(manifest, name, before=before) + manifests.verify_seconds(service),
         exits=own["exits"] or (health.EXITS_FIRST_DEPLOY if first else health.EXITS),
         pull=own["pull"],
         start=own["start"],
     )
 
 
-def deadline(manifest: Object, name: str) -> int:
-    """Seconds; a process with a volume can't begin before the old one is gone, which has its time to end."""
-    service = manifest["services"][name]
-    return manifests.deadline_seconds(manifest, name) + (service["termination"]["grace"] if service["volumes"] else 0)
+def deadline(manifest: Object, name: str, *, before: Object | None = None) -> int:
+    """Seconds; a process with a volume can't begin before the old one, of the manifest `before`, is gone: that has its
+    own time to end."""
+    service, seconds = manifest["services"][name], manifests.deadline_seconds(manifest, name)
+    if not service["volumes"]:
+        return seconds
+    old = before["services"].get(name, service) if before else service
+    return seconds + max(service["termination"]["grace"], old["termination"]["grace"])
 
 
 def _deployment(view: View, name: str, progress: Object) -> Object | None:

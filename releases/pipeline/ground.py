@@ -132,7 +132,8 @@ class Ground:
     def cluster_is_away(self, error: ClusterUnavailable) -> None:
         """Say once what we wait for, then wait a moment.
 
-        Raises RolloutFailed after a day, and HandOver when the kubeconfig names another address or key by now.
+        Raises RolloutFailed after a day, HandOver when the kubeconfig names another address or key by now, and Stale:
+        its app may be deleted without the cluster.
         """
         now = timezone.now()
         self.away_since = self.away_since or now
@@ -146,6 +147,7 @@ class Ground:
             raise RolloutFailed("The cluster did not answer for a day.", cause="cluster_unavailable")
         if self._is_elsewhere_now():
             raise HandOver
+        self.rollout.beat()
         connections.close_all()
         self.stop.wait(min(error.retry_after or RETRY_SECONDS, RETRY_SECONDS_MAX))
 

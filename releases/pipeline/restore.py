@@ -201,7 +201,7 @@ def _follow(ground: Ground, target: Rollout | None, objects: list[Object], writt
 
 def _end(ground: Ground, words: str, status: str) -> None:
     rollout = ground.rollout
-    for warning in pruning.prune(ground.writer, _kept_objects(ground), kept_secrets=_kept_secrets(ground)):
+    for warning in pruning.prune(ground.writer, _kept_objects(ground), kept_secrets=lambda: _kept_secrets(ground)):
         ground.say(warning)
     with transaction.atomic():
         ground.say_all([logs.Line("system/deployer", words), ground.status_line("Rollback", status)])
@@ -229,7 +229,7 @@ def _postpone(ground: Ground, away: float) -> None:
 
 def _is_late(rollout: Rollout, target: Rollout | None) -> bool:
     manifest = (target or rollout).release.manifest
-    seconds = max(following.deadline(manifest, name) for name in manifest["services"])
+    seconds = max(following.deadline(manifest, name, before=rollout.release.manifest) for name in manifest["services"])
     since = following.time(rollout.progress["restore_since"])
     return timezone.now() - since > timedelta(seconds=seconds)
 

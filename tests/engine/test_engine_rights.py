@@ -172,6 +172,16 @@ def test_what_may_not_be_removed_stays_and_is_said(world, proxy):
     assert world.names("Service") == {"web"}
 
 
+def test_what_may_not_be_looked_for_is_left_for_the_next_time_and_no_rollout_fails_of_it(world, proxy):
+    succeeded(world.carried(whole(world)))
+    with without(proxy, ("batch", "cronjobs", "list")):
+        ended = succeeded(world.carried(world.release("worker", file="stays")))
+    (line,) = (line for line in world.log(ended) if "could not be removed" in line)
+    assert line.startswith("What the release no longer has") and "cannot list resource" in line
+    succeeded(world.carried(world.release("worker", file="stays")))
+    assert world.names("Service") == set()
+
+
 def test_the_page_and_the_connection_test_say_what_is_missing(world, proxy, client):
     person = factories.person("administrator")
     client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")

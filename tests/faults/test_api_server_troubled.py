@@ -63,7 +63,7 @@ def test_troubled(
         if trouble.of_streams:
             until(lambda: trouble.met >= WATCHES, "watches", tell=house.log_tail)
         run = subject_of(kind).begin(**LONGER.get(name, {}))
-        run.ended(seconds=60)
+        run.ended(seconds=120)
     assert trouble.struck, "the trouble did not come about"
     judge.expect_right(run, reference)
 
@@ -80,7 +80,7 @@ def test_streams_fall_silent_while_it_rolls(
         run = subject_of(kind).begin()
         run.reaches_line(4)
         trouble.quiet = True
-        run.ended(seconds=60)
+        run.ended(seconds=120)
     assert trouble.struck, "nothing was kept back"
     judge.expect_right(run, reference)
 

@@ -29,4 +29,4 @@ def plain_variables(release: Release, name: str) -> list[tuple[str, str]]:
         ("DEPLOYER_BUILD", release.build_id),
     ]
     port = [("PORT", str(service["port"]))] if service["port"] else []
-    return about + port + sorted(pair for pair in defaults if pair[0] != "PORT")
+    return about + port + sorted(defaults)
