@@ -27,6 +27,8 @@ def prepared(database: dict[str, Any]) -> dict[str, Any]:
     """An entry of DATABASES, completed. What the URL itself asks for stays: `?options=` sends none, for a PgBouncer."""
     sqlite = database["ENGINE"].endswith("sqlite3")
     asked = database.get("OPTIONS", {})
+    # A cursor that outlives its statement would be looked for on another connection, behind a PgBouncer.
+    database = database if sqlite else {"DISABLE_SERVER_SIDE_CURSORS": True} | database
     options = (SQLITE if sqlite else POSTGRESQL) | asked
     # A connection lasts as long as a request, or a turn of a worker: what a fail-over has cut is never used again.
     return database | {"OPTIONS": options, "CONN_MAX_AGE": 0}

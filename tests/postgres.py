@@ -26,7 +26,6 @@ NOTHING_SELECTED = 5  # pytest's exit status
 # dictionary, and the clock on the wall is not in UTC.
 SETTINGS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "200",

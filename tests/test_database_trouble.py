@@ -12,10 +12,12 @@ from django.db import DatabaseError, OperationalError, ProgrammingError, connect
 from django.db.utils import load_backend
 
 from deployer.database import POSTGRESQL, SQLITE, prepared
+from releases.management.commands import setup
 from releases.models import App, Token
 from releases.models.outage import when_it_answers
 from releases.models.trouble import AWAY, BUSY, FULL, OUTDATED, UNFIT, trouble_of
 from tests import factories
+from tests.clusters import eventually
 from tests.web_server import ROOT
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -215,6 +217,18 @@ def test_postgresql_notices_what_is_gone_and_the_url_has_the_last_word():
     ready = prepared(given | {"CONN_MAX_AGE": 60})
     assert ready["OPTIONS"] == {**POSTGRESQL, "sslmode": "require", "connect_timeout": 30}
     assert ready["CONN_MAX_AGE"] == 0
+    assert ready["DISABLE_SERVER_SIDE_CURSORS"] is True
+
+
+def test_of_several_setups_one_works_in_a_transaction_that_a_pooler_leaves_to_it(postgresql):
+    held = (
+        "SELECT activity.xact_start IS NOT NULL FROM pg_locks JOIN pg_stat_activity AS activity USING (pid) "
+        "WHERE locktype = 'advisory' AND pid <> pg_backend_pid() AND activity.datname = current_database()"
+    )
+    with connection.cursor() as cursor:
+        with setup.alone():
+            assert cursor.execute(held).fetchall() == [(True,)]
+        eventually(lambda: cursor.execute(held).fetchall() == [])
 
 
 def test_the_server_got_what_was_asked_for(postgresql):

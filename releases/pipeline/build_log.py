@@ -2,8 +2,10 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
@@ -20,10 +22,21 @@ FLUSH_LINES = 2000
 LAST_LINES = 200
 # What a line costs besides its text, about.
 LINE_BYTES = 100
+Given = TypeVar("Given")
 
 
 class Cancelled(Exception):
     """A person asked for it."""
+
+
+def mask_of(build: Build) -> logs.Mask:
+    """Of what its release will have."""
+    return logs.Mask(build.app.with_staged(build.app.environment()))
+
+
+def once_it_answers(deed: Callable[[], Given]) -> Given:
+    """What `deed` gives, which asks the database: a build waits for that as long as it may take itself."""
+    return when_it_answers(deed, seconds=settings.BUILD_DEADLINE)
 
 
 class BuildLog:
@@ -31,7 +44,7 @@ class BuildLog:
 
     def __init__(self, build: Build) -> None:
         self.build = build
-        self.mask = logs.Mask(build.app.with_staged(build.app.environment()))
+        self.mask = once_it_answers(partial(mask_of, build))
         self.deadline: datetime = (build.started_at or timezone.now()) + timedelta(seconds=settings.BUILD_DEADLINE)
         self.waiting: list[logs.Line] = []
         self.stored, self.unsure = build.last_line, False
@@ -69,7 +82,7 @@ class BuildLog:
     def flush(self) -> None:
         """Store what waits, once the database answers. Raises Stale."""
         if self.waiting:
-            when_it_answers(self._store, seconds=settings.BUILD_DEADLINE)
+            once_it_answers(self._store)
         self.waiting, self.flushed = [], time.monotonic()
 
     def _store(self) -> None:
@@ -85,8 +98,7 @@ class BuildLog:
     def check(self) -> None:
         """Raises Cancelled, BuildFailed when its time is up. What was said is stored by then."""
         self.flush()
-        fresh = partial(self.build.refresh_from_db, fields=["cancel_requested_at"])
-        when_it_answers(fresh, seconds=settings.BUILD_DEADLINE)
+        once_it_answers(partial(self.build.refresh_from_db, fields=["cancel_requested_at"]))
         if self.build.cancel_requested_at:
             raise Cancelled
         if timezone.now() > self.deadline:

@@ -1,20 +1,22 @@
 """A build's images, by the builder that fits the app's cluster."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
-from releases.clients.images import DirectoryBuilder, buildkit, classic
+from releases.clients.images import DirectoryBuilder, buildkit, classic, faults
 from releases.clients.images.docker_builder import DockerBuilder, Make
 from releases.clients.images.engine import EngineAddress, problem
 from releases.clients.images.plan import Destination, Limits, labels, recipes
+from releases.errors import RegistryError
 from releases.models import Build
 from releases.models.cluster import EMBEDDED
-from releases.pipeline.build_log import BuildLog
+from releases.pipeline.build_log import BuildLog, once_it_answers
 from releases.pipeline.builder_choice import Facts, choose
-from releases.pipeline.registries import Registries, registries_of
+from releases.pipeline.registries import Registries, by_digest, registries_of
 
 WHY_MAX = 300
 
@@ -23,12 +25,11 @@ def make_images(
     build: Build, source: Path, private: Path, services: Mapping[str, dict], log: BuildLog
 ) -> dict[str, str]:
     """Service → reference by digest. `private`: a folder beside `source`. Raises BuildFailed, Cancelled, Stale."""
-    registries = registries_of(build.app)
+    registries, embedded = once_it_answers(lambda: (registries_of(build.app), build.app.cluster.kind == EMBEDDED))
     if not recipes(services):
         return _given(build, source, private, services, log, registries)
-    choice = choose(facts(build, registries))
-    columns = {"builder": choice.name, "builder_why": choice.why[:WHY_MAX]}
-    Build.objects.filter(pk=build.pk, epoch=build.epoch).update(**columns)
+    choice = choose(facts(registries, embedded=embedded))
+    once_it_answers(partial(build.write, builder=choice.name, builder_why=choice.why[:WHY_MAX]))
     log.say(f"Builder: {choice.name}: {choice.why}")
     if choice.name == "directory":
         return _from_directories(build, source, services, log)
@@ -36,10 +37,10 @@ def make_images(
     return _by_engine(build, source, private, services, log, registries, make)
 
 
-def facts(build: Build, registries: Registries) -> Facts:
+def facts(registries: Registries, *, embedded: bool) -> Facts:
     """Asks the engine only where it may be needed."""
     asked = settings.DEPLOYER_BUILDER
-    if build.app.cluster.kind == EMBEDDED:
+    if embedded:
         return Facts(embedded=True, asked=asked)
     return Facts(
         embedded=False,
@@ -80,16 +81,31 @@ def _from_directories(build: Build, source: Path, services: Mapping[str, dict], 
 def _given(
     build: Build, source: Path, private: Path, services: Mapping[str, dict], log: BuildLog, registries: Registries
 ) -> dict[str, str]:
-    """Nothing has to be made. An engine, where there is one, says which digests the tags have."""
+    """Nothing has to be made. An engine, where there is one, asks which digests the tags have; else we do."""
     log.say("Nothing to build: all services name an image")
     images = {name: service["image"] for name, service in services.items()}
     by_tag = [image for image in images.values() if "@sha256:" not in image]
     if not by_tag or build.app.cluster.kind == EMBEDDED:
         return images
-    if why_not := problem(engine_address()):
-        log.say(f"{', '.join(by_tag)}: by tag, since nobody can be asked for the digest: {why_not}")
-        return images
+    if problem(engine_address()):
+        return {name: _resolved(name, image, registries, log) for name, image in images.items()}
     return _by_engine(build, source, private, services, log, registries, classic.make)
+
+
+def _resolved(service: str, image: str, registries: Registries, log: BuildLog) -> str:
+    """By digest; by tag where its registry can't be asked from here: a cluster may reach it all the same."""
+    log.check()
+    if "@sha256:" in image:
+        return image
+    try:
+        reference = by_digest(image, registries.logins)
+    except RegistryError as error:
+        if error.cause == "not_found":
+            raise faults.resolving(service, error.message) from error
+        log.say(f"{service}: {image}: by tag, since nobody can be asked for the digest: {error.message}")
+        return image
+    log.say(f"{service}: {image} is {reference}")
+    return reference
 
 
 def _by_engine(
@@ -102,7 +118,8 @@ def _by_engine(
     make: Make,
 ) -> dict[str, str]:
     destination = Destination(registries.address, build.app.name, build.pk, registries.logins)
-    before = build.app.builds.filter(status="succeeded").exclude(pk=build.pk).order_by("-created_at").first()
+    earlier = build.app.builds.filter(status="succeeded").exclude(pk=build.pk).order_by("-created_at")
+    before = once_it_answers(earlier.first)
     now = timezone.now()
     return DockerBuilder(engine_address(), destination, limits(), make=make).build(
         source,

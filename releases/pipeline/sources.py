@@ -11,8 +11,7 @@ from releases.clients import archive, git
 from releases.errors import BuildFailed, SourceFailed
 from releases.models import Build, Source
 from releases.models.build import RECONCILER, UPLOAD
-from releases.models.outage import when_it_answers
-from releases.pipeline.build_log import BuildLog, Cancelled
+from releases.pipeline.build_log import BuildLog, Cancelled, once_it_answers
 from releases.pipeline.pushes.facts import skip_marker
 from releases.pipeline.repositories import repository_of
 
@@ -63,7 +62,7 @@ def _fetch(build: Build, folder: Path, log: BuildLog) -> None:
 
 
 def _fetch_once(build: Build, folder: Path, log: BuildLog) -> None:
-    source = Source.objects.filter(app_id=build.app_id).first()
+    source = once_it_answers(Source.objects.filter(app_id=build.app_id).first)
     if source is None or source.url != build.repository:
         raise BuildFailed("The app's repository was changed since this build was asked for: ask for it anew.")
     repository = repository_of(source, stop=log.check)
@@ -81,7 +80,7 @@ def _fetch_once(build: Build, folder: Path, log: BuildLog) -> None:
 
 
 def _write(build: Build, **columns: str | int) -> None:
-    when_it_answers(partial(build.write, **columns), seconds=settings.BUILD_DEADLINE)
+    once_it_answers(partial(build.write, **columns))
 
 
 def _wait(seconds: float, log: BuildLog) -> None:

@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
         try:
-            with _alone():
+            with alone():
                 call_command("migrate", interactive=False, verbosity=0)
                 person, cluster = first_administrator(), actions.first_cluster()
         except (OperationalError, InterfaceError) as error:
@@ -45,20 +45,24 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Of several that are started at once on a PostgreSQL, one migrates, while the others wait for it."""
+def alone() -> Iterator[None]:
+    """Of several that are started at once on a PostgreSQL, one migrates, while the others wait for it.
+
+    In a transaction of a connection of its own: behind a PgBouncer no other lock is sure to be given back.
+    """
     if connection.vendor != "postgresql":
         yield
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = 0")
-        cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+    own = connection.copy()
     try:
+        with own.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SET LOCAL lock_timeout = 0")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
-            cursor.execute("RESET lock_timeout")
+        own.close()
 
 
 def first_administrator() -> Person:
