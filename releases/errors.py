@@ -52,9 +52,14 @@ class Stale(DeployerError):
 
 
 class BuildFailed(DeployerError):
-    """The person's build failed: the message is for them."""
+    """The person's build failed: the message is for them. `faultless`: not through its source, but through what it is
+    built with or where its images go."""
 
     code = "build_failed"
+
+    def __init__(self, message: str, *, reasons: list[str] | None = None, faultless: bool = False) -> None:
+        super().__init__(message, reasons=reasons)
+        self.faultless = faultless
 
 
 class ManifestInvalid(BuildFailed):
@@ -70,9 +75,13 @@ class SourceFailed(BuildFailed):
     """
 
     code = "source_failed"
+    # All other causes lie with the server, the network, or who we are there.
+    OF_THE_SOURCE = frozenset(
+        {"empty", "huge", "malformed", "no_commit", "no_ref", "object_format", "path", "ref", "unknown"}
+    )
 
     def __init__(self, message: str, *, cause: str, hint: str = "", passing: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(message, faultless=passing or cause not in self.OF_THE_SOURCE)
         self.cause, self.hint, self.passing = cause, hint, passing
 
 

@@ -16,7 +16,7 @@ from releases import actions, host, logs, queues
 from releases.errors import BuildFailed, IllegalTransition, SourceFailed, Stale
 from releases.models import App, Build, Delivery, Rollout
 from releases.models.outage import when_it_answers
-from releases.pipeline.build import Cancelled, discard, make
+from releases.pipeline.build import Cancelled, discard, make, mask_of
 from releases.pipeline.build import sweep as sweep_folders
 from releases.pipeline.sources import Skipped
 
@@ -73,8 +73,8 @@ def _carry_build(build: Build) -> None:
     except Cancelled:
         _stored(build, lambda: _end_build(build, "cancelled", "Cancelled."))
     except BuildFailed as error:
-        failure, why = error, _why(error)
-        _stored(build, lambda: _end_build(build, "failed", failure.message, failure.reasons, **why))
+        failure = error
+        _stored(build, lambda: _end_failed(build, failure))
     except (Stale, IllegalTransition):
         raise
     except Exception as error:
@@ -83,11 +83,12 @@ def _carry_build(build: Build) -> None:
         _stored(build, lambda: _end_build(build, "failed", words, cause="deployer", faultless=True))
 
 
-def _why(error: BuildFailed) -> dict[str, object]:
-    """The columns that say whether its commit is to blame, and what to do."""
-    if not isinstance(error, SourceFailed):
-        return {}
-    return {"cause": error.cause, "hint": error.hint, "faultless": error.passing}
+def _end_failed(build: Build, error: BuildFailed) -> None:
+    """What it says may quote what the log has only masked, and goes further than that."""
+    hide = mask_of(build).hide
+    told = {"cause": error.cause, "hint": error.hint} if isinstance(error, SourceFailed) else {}
+    reasons = [hide(reason) for reason in error.reasons]
+    _end_build(build, "failed", hide(error.message), reasons, faultless=error.faultless, **told)
 
 
 def _stored(build: Build, deed: Callable[[], object]) -> None:

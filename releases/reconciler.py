@@ -83,6 +83,7 @@ class Reconciler:
 
     def _look(self, source: Source) -> None:
         """Where its branch is now. What is wrong is shown with the source; only once it has lasted, if it may pass."""
+        asked_at = timezone.now()
         try:
             point = repository_of(source, stop=self._end_when_stopped).resolve(HEADS + source.branch)
         except SourceFailed as error:
@@ -90,7 +91,7 @@ class Reconciler:
             return
         seen = {"looked_at": timezone.now(), "failures": 0, "problem": "", "hint": "", "problem_since": None}
         Source.objects.filter(pk=source.pk, url=source.url).update(**seen)
-        if build := actions.head_seen(source, point.commit):
+        if build := actions.head_seen(source, point.commit, asked_at=asked_at):
             logger.warning("%s: no delivery told of %s: %s", source, point.commit[:SHORT], build)
 
     def _ask(self, build: Build) -> None:
@@ -101,10 +102,9 @@ class Reconciler:
                 raise GitHubError("There is no token, and no GitHub App, to ask with.")
             checks = repository.checks(build.commit, without=OURS)
         except GitHubError as error:
-            if isinstance(error, GitHubUnavailable) and error.retry_at:
-                Build.objects.filter(pk=build.pk).update(checks_due=error.retry_at)
+            again_at = (error.retry_at or _next_question()) if isinstance(error, GitHubUnavailable) else None
             words = f"The checks of {build.commit[:SHORT]} can't be asked for: {error.message}"
-            actions.checks_told(build, WAITING if build.checks == WAITING else RED, words)
+            actions.checks_told(build, WAITING if build.checks == WAITING else RED, words, again_at=again_at)
             return
         actions.checks_told(build, _state(checks), in_words(build.commit, checks))
 
@@ -145,8 +145,13 @@ def _claim(source: Source) -> bool:
 
 
 def _claim_checks(build: Build) -> bool:
-    due = timezone.now() + timedelta(seconds=settings.CHECKS_SECONDS * random.uniform(0.8, 1.2))
-    return bool(Build.objects.filter(pk=build.pk, checks_due=build.checks_due).update(checks_due=due))
+    """As for sources; `build` then says when its next time is."""
+    due, build.checks_due = build.checks_due, _next_question()
+    return bool(Build.objects.filter(pk=build.pk, checks_due=due).update(checks_due=build.checks_due))
+
+
+def _next_question() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.CHECKS_SECONDS * random.uniform(0.8, 1.2))
 
 
 def _next_look(failures: int) -> datetime:

@@ -3,7 +3,7 @@
 import pytest
 
 from releases import actions, jobs, logs
-from releases.models import Build, Release, Rollout
+from releases.models import Build, Registry, Release, Rollout
 from releases.pipeline import manifests
 from releases.pipeline.build import upload_of
 from tests import factories
@@ -183,6 +183,13 @@ def test_values_of_variables_do_not_get_into_the_log(run, app, by):
     assert "  RUN curl -H [TOKEN]" in messages
 
 
+def test_nor_do_they_get_into_the_reason_of_a_failure(run, app, by):
+    actions.set_env(app, by=by, set={"SECRET": "hunter2hunter2"}, unset=[])
+    build, messages = run({"deployer.yml": "services: {web: {command: a, hunter2hunter2: b}}"})
+    assert build.status == "failed" and any("[SECRET]" in message for message in messages)
+    assert "hunter2" not in build.reason + "".join(messages)
+
+
 def test_a_cancelled_build_stops_and_makes_nothing(app, by, own_home):
     build = actions.create_build(app, source=factories.tar_gz(APP), by=by)
     taken = Build.take(build.pk, 1)
@@ -234,3 +241,17 @@ def test_a_source_that_is_gone_is_said(app, by):
     jobs.run_build(build.pk, 1)
     build.refresh_from_db()
     assert (build.status, build.reason) == ("failed", "The uploaded source is gone: upload it again.")
+
+
+def test_a_commit_is_not_to_blame_for_an_engine_that_is_away_but_for_its_manifest(by, own_home, settings, tmp_path):
+    settings.DOCKER_HOST = f"unix://{tmp_path}/none.sock"
+    Registry.objects.create(name="ours", address="registry.example/team", is_default=True)
+    app = factories.app(cluster=factories.cluster("real", kind="kubeconfig"))
+    found = {}
+    for name, manifest in (("engine", factories.MANIFEST), ("manifest", "servces: {}")):
+        source = factories.tar_gz({"deployer.yml": manifest, "Dockerfile": "FROM scratch"})
+        build = actions.create_build(app, source=source, by=by)
+        jobs.run_build(build.pk, 1)
+        build.refresh_from_db()
+        found[name] = (build.status, build.faultless)
+    assert found == {"engine": ("failed", True), "manifest": ("failed", False)}

@@ -38,6 +38,6 @@ def test_a_builder_is_chosen_for_a_reason(facts, name, why):
 def test_what_is_missing_is_said_all_at_once(facts, missing):
     with pytest.raises(BuildFailed) as failed:
         choose(facts)
-    assert len(failed.value.reasons) == len(missing)
+    assert len(failed.value.reasons) == len(missing) and failed.value.faultless
     assert all(words in reason for words, reason in zip(missing, failed.value.reasons, strict=True))
     assert all(words in failed.value.message for words in missing)

@@ -208,6 +208,20 @@ def test_after_a_persons_rollback_it_stops(app, deployer):
     assert rollout_of(built(THREE, before=TWO)) is None
 
 
+def test_who_goes_back_by_a_promote_of_what_was_active_stops_it_too(app, deployer):
+    first = built(ONE)
+    ends(rollout_of(first), "succeeded")
+    second = built(TWO, before=ONE)
+    ends(rollout_of(second), "succeeded")
+    again = actions.promote(Release.objects.get(build=second), by=deployer)
+    assert source().stopped_at is None, "the active one once more is no way back"
+    ends(again, "succeeded")
+    old = Release.objects.get(build=first)
+    ends(actions.promote(old, by=deployer), "succeeded")
+    assert source().stopped_why == f"{deployer.label} went back to {old.pk}."
+    assert rollout_of(built(THREE, before=TWO)) is None
+
+
 def test_a_persons_own_promote_that_fails_stops_nothing(app, deployer):
     release = factories.release(app)
     rollout = actions.promote(release, by=deployer)
@@ -357,6 +371,31 @@ def test_a_github_in_trouble_only_makes_it_late(waits):
     assert rollout_of(build) is not None
 
 
+@pytest.mark.parametrize("checks", ["waiting", "failed"])
+def test_a_limit_of_githubs_is_waited_out_whatever_was_known_before(waits, settings, checks):
+    build = built()
+    Build.objects.update(checks=checks)
+    until = timezone.now() + timedelta(hours=2)
+    limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(until.timestamp()))}
+    waits.trouble(403, headers=limit, body={"message": "API rate limit exceeded"})
+    checked()
+    turn()
+    build.refresh_from_db()
+    assert build.checks == checks
+    assert build.checks_due > timezone.now() + timedelta(hours=1)
+
+
+def test_what_is_told_of_red_checks_while_github_is_asked_is_asked_anew(waits):
+    build = built()
+    Build.objects.update(checks="failed", checks_due=timezone.now())
+    as_asked = Build.objects.get(pk=build.pk)
+    waits.run(ONE, "tests")
+    checked()
+    actions.checks_told(as_asked, "failed", "The checks of 1111111 failed: tests.")
+    turn()
+    assert rollout_of(build).automatic
+
+
 def test_nobody_asks_for_what_nothing_waits_for(waits):
     assert checked() == "skipped: nothing waits for the checks of 1111111"
     turn()
@@ -406,6 +445,29 @@ def test_a_delivery_that_comes_after_all_is_built_once_more_at_most(origin):
     look()
     late = told("push", github_payloads.push(head))
     assert late.decision == f"built already: {Build.objects.get().pk}"
+
+
+def test_a_look_that_a_newer_push_overtook_does_not_go_back_in_time(origin):
+    began = timezone.now()
+    older, newer = origin.commit({"a": "2"}), origin.commit({"a": "3"})
+    build = told("push", github_payloads.push(newer)).build
+    assert actions.head_seen(source(), older, asked_at=began) is None
+    assert (Build.objects.get().pk, Build.objects.get().status) == (build.pk, "queued")
+    assert source().head != older
+
+
+def test_a_branch_that_is_led_back_with_nobody_telling_is_followed(origin):
+    older = origin.commit({"a": "2"})
+    made(told("push", github_payloads.push(older)).build)
+    newer = origin.commit({"a": "3"})
+    told("push", github_payloads.push(newer))
+    look()
+    assert Build.objects.count() == 2
+    git(origin.folder, "update-ref", "refs/heads/main", older)
+    look()
+    look()
+    found = Build.objects.order_by("created_at").values_list("commit", "origin")
+    assert list(found) == [(older, "push"), (newer, "push"), (older, "reconciler")]
 
 
 def test_what_failed_through_no_fault_of_its_own_is_tried_again_three_times_in_all(origin):

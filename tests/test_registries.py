@@ -7,14 +7,14 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from releases import actions
+from releases import actions, jobs
 from releases.errors import DeployerError, Invalid, NotAllowed, Taken
 from releases.models import App, AuditEntry, Registry, Release, Token
 from releases.pipeline import deployer_yml, manifests, registries
 from tests import factories, kubernetes_schemas
 from tests.docker_fixtures import private_registry as private_registry
 from tests.odd_server import JSON, odd_server
-from tests.registries import PASSWORD, USER, WithPassword
+from tests.registries import PASSWORD, USER, WithPassword, push_image
 
 DIGEST = "@sha256:" + "1" * 64
 
@@ -215,6 +215,27 @@ def test_private_releases_name_it_in_every_pod_and_others_are_as_before(app):
     assert manifests.pulls_with_secret(private) and not manifests.pulls_with_secret(public)
     for obj in private:
         kubernetes_schemas.check(obj, kubernetes_schemas.VERSIONS[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_an_engine_a_tag_is_resolved_by_asking_its_registry(guarded, own_home, settings, tmp_path):
+    by = factories.actor("administrator")
+    settings.DOCKER_HOST = f"unix://{tmp_path}/none.sock"
+    made(by, address=f"{guarded}/team", username=USER, password=PASSWORD)
+    digest = push_image(guarded, "team/db", "15", login=(USER, PASSWORD))
+    app = real_app()
+
+    def built(image):
+        source = factories.tar_gz({"deployer.yml": f"services: {{web: {{image: '{image}'}}}}"})
+        build = actions.create_build(app, source=source, by=by)
+        jobs.run_build(build.pk, 1)
+        build.refresh_from_db()
+        return build.images or build.reason
+
+    assert built(f"{guarded}/team/db:15") == {"web": f"{guarded}/team/db@{digest}"}
+    assert "team has no db:16" in built(f"{guarded}/team/db:16")
+    for strange in (f"{guarded}/team/../db:15", "registry.invalid/db:1"):
+        assert built(strange) == {"web": strange}, "a cluster may know it all the same"
 
 
 # --- The API --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from releases.models import AuditEntry, Build, LogLine, Source, Token
 from releases.pipeline.repositories import github_name
 from tests import factories, github_payloads
 from tests.git_server import Origin, serving
+from tests.github_stand_in import app_key, standing_in
 from tests.test_webhooks import told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -214,10 +215,28 @@ def test_a_token_reaches_the_repository_and_no_log(api, origin):
     api("PUT", "/source", {"url": origin.url})
     refused = built(api, commit=head)
     assert (refused["status"], refused["cause"]) == ("failed", "auth_required")
-    assert refused["hint"]
+    assert refused["hint"] and Build.objects.get().faultless, "that a token is missing is not the commit's fault"
     api("PUT", "/source", {"url": origin.url, "token": TOKEN})
     assert built(api, commit=head)["status"] == "succeeded"
     assert not LogLine.objects.filter(message__contains=TOKEN).exists()
+
+
+def test_a_github_apps_own_token_reaches_a_private_repository(api, settings, tmp_path):
+    settings.GIT_TRANSPORTS = frozenset({"http"})
+    settings.GIT_NETWORKS = (ipaddress.ip_network("127.0.0.1/32"),)
+    settings.DEPLOYER_GIT_CACHE = str(tmp_path / "cache")
+    pem, public = app_key()
+    (tmp_path / "served" / "ada").mkdir(parents=True)
+    with serving(tmp_path / "served") as server, standing_in(public_key=public) as hub:
+        settings.GITHUB_API_URL = hub.url
+        settings.GITHUB_APP_ID, settings.GITHUB_APP_PRIVATE_KEY = hub.app_id, pem
+        server.token = "ghs_installation1"  # the first that GitHub gives
+        head = Origin(tmp_path / "served" / "ada", "engine.git").commit(FILES)
+        api("PUT", "/source", {"url": server.url("ada/engine.git")})
+        build = built(api, commit=head)
+        assert build["status"] == "succeeded", build["reason"]
+        assert "ghs_installation1" in hub.tokens and hub.faults == []
+    assert not LogLine.objects.filter(message__contains="ghs_").exists()
 
 
 def test_what_is_not_there_is_a_failure_with_a_hint(api, origin):

@@ -1,6 +1,6 @@
 """What comes of pushes: builds, and promotes that no person asked for."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -60,15 +60,20 @@ def answer(app: App, delivery: Delivery, payload: Any) -> tuple[str, Build | Non
         return f"{rules.PUT_OFF}: {refusal.message}", None
 
 
-def head_seen(source: Source, head: str) -> Build | None:
-    """What no delivery told of the branch is made good: `head` is where it is now. Gives the build, if there is one."""
+def head_seen(source: Source, head: str, *, asked_at: datetime) -> Build | None:
+    """What no delivery told of the branch is made good: `head` is where it was, asked at `asked_at` or a little later.
+
+    Gives the build, if there is one.
+    """
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=source.app_id)
         now = Source.objects.filter(pk=source.pk).first()
         if now is None or app.deleting_at or (now.url, now.branch) != (source.url, source.branch):
             return None
-        Source.objects.filter(pk=now.pk).update(head=head)
         ref = HEADS + now.branch
+        if _told_since(app, ref, asked_at):
+            return None  # of a push that may be newer than what was seen; the next look sees where that led to
+        Source.objects.filter(pk=now.pk).update(head=head)
         # What was there when the repository was connected is for a person to build.
         if not now.head or now.on_push == NOTHING or not _is_missing(app, ref, head, was=now.head):
             return None
@@ -89,17 +94,25 @@ def promote_by_itself(release: Release, build: Build, app: App) -> bool:
     return next_release.promote_when_free(release, by=by, note=build.note, automatic=True) is not None
 
 
-def checks_told(build: Build, state: str, words: str) -> None:
-    """GitHub says of a build's commit: green (its release is promoted), failed, or waiting (it is asked again)."""
+def checks_told(build: Build, state: str, words: str, *, again_at: datetime | None = None) -> None:
+    """GitHub says of a build's commit: green (its release is promoted), failed, or waiting (it is asked again).
+
+    `build` as it was when GitHub was asked: what a delivery said since is asked about anew. `again_at`: when to ask
+    again where GitHub could not answer.
+    """
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=build.app_id)
+        due_when_asked = build.checks_due
         build = locked(Build.objects.all()).get(pk=build.pk)
         if build.checks not in (WAITING, RED):
             return
         now = timezone.now()
         if state == WAITING and now - build.created_at > timedelta(seconds=settings.CHECKS_DEADLINE):
             state, words = MISSED, f"{words} Nobody waits any longer."
-        due = now + timedelta(seconds=settings.CHECKS_SECONDS) if state == WAITING else None
+        due = None
+        if state in (WAITING, RED):
+            told_since = build.checks_due if build.checks_due != due_when_asked else None
+            due = told_since or again_at or (_next_question(now) if state == WAITING else None)
         changes: dict[str, Any] = {"checks": state, "checks_words": words, "checks_due": due}
         if build.status == "succeeded":
             changes["refusals"] = _after_checks(app, build, state, words)
@@ -107,6 +120,10 @@ def checks_told(build: Build, state: str, words: str) -> None:
         if build.checks != state:
             logs.append(build, [logs.Line("system/deployer", words)])
         logs.pages_changed(app.pk)
+
+
+def _next_question(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.CHECKS_SECONDS)
 
 
 def _after_checks(app: App, build: Build, state: str, words: str) -> list[str]:
@@ -141,13 +158,21 @@ def _awaiting(app: App, commit: str) -> Any:
 
 def _is_missing(app: App, ref: str, head: str, *, was: str) -> bool:
     """Whether nobody has told of this commit, or it could not be built through no fault of its own."""
-    built = app.builds.filter(commit=head, ref=ref, origin__in=Build.AUTOMATIC)
-    if built.exists():
-        return _may_be_tried_again(built)
+    automatic = app.builds.filter(ref=ref, origin__in=Build.AUTOMATIC)
+    newest, built = automatic.order_by("-created_at").first(), automatic.filter(commit=head)
+    told = app.deliveries.filter(event="push", ref=ref, commit=head)
+    if newest is not None and built.exists():
+        if newest.commit == head or head == was:
+            return _may_be_tried_again(built)
+        told = told.filter(received_at__gt=newest.created_at)  # the branch was led back: what was told before is old
     # One that was taken for an older push than it is was no good answer; one that was put off is still to come.
     wrong = Q(status="failed") | Q(decision__startswith=rules.SUPERSEDED) | Q(decision__startswith=rules.PUT_OFF)
-    told = app.deliveries.filter(event="push", ref=ref, commit=head)
     return not told.exclude(wrong).exists() and (head != was or told.exists())
+
+
+def _told_since(app: App, ref: str, moment: datetime) -> bool:
+    told = app.deliveries.filter(event="push", ref=ref, received_at__gte=moment)
+    return told.exists() or app.builds.filter(ref=ref, origin__in=Build.AUTOMATIC, created_at__gte=moment).exists()
 
 
 def _may_be_tried_again(builds: Any) -> bool:

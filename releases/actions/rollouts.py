@@ -15,12 +15,15 @@ def promote(release: Release, *, by: Actor, note: str = "", replace: bool = Fals
     """Start a rollout of `release`. Raises NotAllowed with all reasons; of two in the same instant one gets it.
 
     `replace`: one that runs is ended by this one, which goes on from what that has changed; not in `rolling_back`.
-    `automatic`: no person asked for it; if it does not succeed, nothing more is promoted by itself.
+    `automatic`: no person asked for it; if it does not succeed, nothing more is promoted by itself. A person who
+    promotes what was active before goes back, as by a rollback: the next push is not to undo that either.
     """
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=release.app_id)
         running = unfinished(app) if replace else None
         policy.require("promote", by=by, app=app, release=release, replace=replace)
+        if not automatic and _goes_back(app, release):
+            stopping.stop(app, by=by, why=f"{by.label} went back to {release.pk}.")
         return _start(app, release, by=by, kind=Rollout.PROMOTE, note=note, replacing=running, automatic=automatic)
 
 
@@ -58,6 +61,12 @@ def unfinished(app: App) -> Rollout | None:
     """The rollout that runs, locked: its worker can't move it until our transaction ends."""
     running = Rollout.objects.filter(app=app, status__in=Rollout.unfinished_statuses())
     return locked(running).select_related("app").defer(*Rollout.LARGE).first()
+
+
+def _goes_back(app: App, release: Release) -> bool:
+    if app.active_release_id in (None, release.pk):
+        return False
+    return app.rollouts.filter(release=release, status="succeeded").exists()
 
 
 def _start(

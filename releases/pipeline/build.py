@@ -12,6 +12,7 @@ from releases.models import Build
 from releases.pipeline import manifest_file, sources
 from releases.pipeline.build_log import BuildLog
 from releases.pipeline.build_log import Cancelled as Cancelled
+from releases.pipeline.build_log import mask_of as mask_of
 from releases.pipeline.builders import make_images
 from releases.pipeline.sources import upload_of as upload_of
 

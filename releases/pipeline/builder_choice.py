@@ -35,7 +35,8 @@ def choose(facts: Facts) -> Choice:
         return Choice("directory", "the app's cluster is the embedded one, which runs from folders of this machine")
     missing = list(_missing(facts))
     if missing:
-        raise BuildFailed(f"Nothing here can make images for the app's cluster: {'; '.join(missing)}.", reasons=missing)
+        words = f"Nothing here can make images for the app's cluster: {'; '.join(missing)}."
+        raise BuildFailed(words, reasons=missing, faultless=True)
     where = f"pushes to {facts.registry}"
     if facts.asked == "docker":
         return Choice("docker", f"DEPLOYER_BUILDER asks for the Docker Engine's own builder; it {where}")

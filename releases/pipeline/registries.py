@@ -1,5 +1,6 @@
 """Which registries an app uses, with which logins: rows, as the clients take them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -7,13 +8,17 @@ from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from releases.clients import registry
-from releases.clients.images.plan import Login
+from releases.clients.images.plan import Login, login_for
+from releases.clients.images.push import without_tag
 from releases.clients.registry import checked as checked
-from releases.errors import BuildFailed, RegistryError
+from releases.errors import BuildFailed, Invalid, RegistryError
 from releases.models import App, Registry
 
 # References to images of an embedded cluster begin so.
 EMBEDDED = "local/"
+# https://github.com/distribution/reference
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 KEY_LOST = "Give Deployer the key back that it was stored with, or give the registry its password again."
 
 
@@ -41,7 +46,8 @@ def registries_of(app: App) -> Registries:
     try:
         return Registries(own.address if own else "", _logins(known))
     except RegistryError as error:
-        raise BuildFailed(error.message, reasons=[error.message, f"Hint: {error.hint}"]) from error
+        reasons = [error.message, f"Hint: {error.hint}"]
+        raise BuildFailed(error.message, reasons=reasons, faultless=True) from error
 
 
 def logins_for(app: App, images: Iterable[str]) -> dict[str, Login]:
@@ -75,6 +81,24 @@ def login_of(row: Registry) -> Login | None:
 def connection_to(row: Registry) -> registry.Registry:
     """Raises RegistryError."""
     return registry.Registry(row.address, login_of(row), policy=policy())
+
+
+def by_digest(image: str, logins: Mapping[str, Login]) -> str:
+    """`image` by the digest that its tag has now, as its registry says. Raises RegistryError."""
+    address, _, last = registry.full(image).rpartition("/")
+    name, _, tag = last.partition(":")
+    tag = tag or "latest"
+    try:
+        there = registry.Registry(checked(address), login_for(image, logins), policy=policy())
+        checked(f"{address}/{name}")
+    except Invalid as error:
+        raise RegistryError(error.message, cause="name") from error
+    digest = there.digest(name, tag) if TAG.fullmatch(tag) else None
+    if digest is None:
+        raise RegistryError(f"{address} has no {name}:{tag}.", cause="not_found")
+    if not DIGEST.fullmatch(digest):
+        raise RegistryError(f"{address} gives no digest of {name}:{tag}.", cause="no_api")
+    return f"{without_tag(image)}@{digest}"
 
 
 def policy() -> registry.Policy:

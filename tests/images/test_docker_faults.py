@@ -217,6 +217,7 @@ def test_a_registry_that_refuses_is_quoted(either, answering, status, code, mess
 def test_a_registry_that_is_gone(either):
     error = failure(either, either.source("FROM scratch\nCOPY Dockerfile /\n"), registry=f"127.0.0.1:{free_port()}")
     assert "connection refused" in error.message and "does not reach the registry" in error.message
+    assert error.faultless, "the source is not to blame"
 
 
 def test_an_address_that_can_be_no_images_name(workshop):
@@ -228,6 +229,7 @@ def test_an_address_that_can_be_no_images_name(workshop):
 def test_an_image_that_is_not_there_can_not_be_resolved(workshop):
     error = failure(workshop, workshop.source(None), {"db": image(f"{workshop.registry}/nosuch:1")})
     assert error.message.startswith("db: image: ") and "unknown" in error.message
+    assert not error.faultless, "the manifest names it"
 
 
 # --- At the engine --------------------------------------------------------------------------------------------------

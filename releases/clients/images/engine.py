@@ -114,7 +114,7 @@ def _root(error: BaseException) -> str:
 def gone(address: EngineAddress, words: str) -> EngineGone:
     message = f"The Docker Engine at {address.host} can't be reached, or went away: {words or 'it hung up'}."
     hint = "Hint: DOCKER_HOST says where it is; does it run, and may Deployer's user use it?"
-    return EngineGone(message, reasons=[message, hint])
+    return EngineGone(message, reasons=[message, hint], faultless=True)
 
 
 def problem(address: EngineAddress) -> str:

@@ -85,18 +85,23 @@ def building(name: str, words: str, *, tail: Sequence[str] = ()) -> BuildFailed:
 
 
 def pushing(name: str, words: str) -> BuildFailed:
-    return _failed(f"{name}: push", words, AT_THE_REGISTRY, ())
+    """The image is made: what is wrong is the registry's, or our login's there."""
+    return _failed(f"{name}: push", words, AT_THE_REGISTRY, (), faultless=True)
 
 
 def resolving(name: str, words: str) -> BuildFailed:
     return _failed(f"{name}: image", words, AT_THE_REGISTRY, ())
 
 
-def _failed(what: str, words: str, hints: Sequence[Hint], tail: Sequence[str]) -> BuildFailed:
+def _failed(
+    what: str, words: str, hints: Sequence[Hint], tail: Sequence[str], *, faultless: bool = False
+) -> BuildFailed:
     words = " ".join(words.split())[:WORDS_MAX] or "no reason was given"
     hint = next((hint.words for hint in hints if hint.pattern.search(words)), "")
     message = f"{what}: {words}"
     reasons = [*(["Its last lines:", *(f"  {line}" for line in tail)] if tail else []), message]
     return BuildFailed(
-        f"{message} ({hint.rstrip('.')})" if hint else message, reasons=[*reasons, *([f"Hint: {hint}"] if hint else [])]
+        f"{message} ({hint.rstrip('.')})" if hint else message,
+        reasons=[*reasons, *([f"Hint: {hint}"] if hint else [])],
+        faultless=faultless,
     )
