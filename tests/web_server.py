@@ -6,6 +6,7 @@ No worker runs beside it: a test plays the worker itself, through `behind`, so t
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import textwrap
@@ -153,6 +154,8 @@ class WebServer:
         }
         return subprocess.Popen(
             [sys.executable, "-m", "deployer.cli", *arguments],
+            # A shell has what it runs in the background ignore Ctrl-C, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             cwd=cwd or self.home,
             env={name: value for name, value in mine.items() if value},
             stdin=subprocess.PIPE,
