@@ -58,8 +58,7 @@ def install() -> None:
     if not NO_SERVER_OF_DEBIANS.exists():
         NO_SERVER_OF_DEBIANS.parent.mkdir(parents=True, exist_ok=True)
         NO_SERVER_OF_DEBIANS.write_text("create_main_cluster = false\n")
-    if trouble := debian.install(PACKAGE):
-        print(trouble, flush=True)
+    debian.install(PACKAGE)
 
 
 class Server(PrivateServer):
