@@ -81,6 +81,16 @@ def test_deleting_asks_for_the_name(server: WebServer) -> None:
     assert "doomed" in server.command("apps", "-q").stdout.split()
 
 
+def test_an_abandoned_app_goes_and_what_it_leaves_is_said(server: WebServer) -> None:
+    """There is no cluster here: it counts as one that won't come back."""
+    server.behind("actions.create_app('ghost', by=policy.SYSTEM)")
+    kept = server.command("apps", "delete", "ghost", "--yes")
+    assert kept.returncode == 1 and "kubeconfig can't be read" in kept.stderr
+    gone = server.command("apps", "delete", "ghost", "--yes", "--abandon")
+    assert gone.returncode == 0 and "Namespace deployer-ghost, with what is in it, was left behind" in gone.stderr
+    assert "ghost" not in server.command("apps", "-q").stdout.split()
+
+
 def test_a_token_does_not_follow_a_redirect(server: WebServer) -> None:
     asked: list[str | None] = []
 

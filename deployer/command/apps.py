@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deployer.command.failure import FAILED, Failure
+from deployer.command.confirm import YesOption, confirm
 from deployer.command.options import AppOption, JsonOption, QuietOption, app_name, remember, segment, wants_json
 from deployer.command.output import ago, complain, facts, say, say_json, step, table
 from deployer.command.server import connect
@@ -90,19 +90,18 @@ def delete(
     context: typer.Context,
     name: NameArgument = None,
     app: AppOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    yes: YesOption = False,
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Also when its cluster doesn't answer: what is there stays there.")
     ] = False,
 ) -> None:
     """Delete an app: what runs, its volumes with all that is in them, its history."""
     target = segment(name or app_name(context, app))
-    if not yes:
-        complain(f"This deletes {target}: what runs, its volumes with all that is in them, its history.")
-        if typer.prompt("Its name, to confirm", err=True) != target:
-            raise Failure("That is not its name: nothing was deleted.", status=FAILED)
+    warning = f"This deletes {target}: what runs, its volumes with all that is in them, its history."
+    confirm(target, yes=yes, warning=warning, otherwise="nothing was deleted")
     with step(f"Deleting {target}"):
-        connect().delete(f"/apps/{target}", confirm=target, abandon=str(abandon).lower())
+        answer = connect().delete(f"/apps/{target}", confirm=target, abandon=str(abandon).lower())
+    complain(*(answer or {}).get("left", []))
 
 
 def _cluster(found: dict[str, Any]) -> str:

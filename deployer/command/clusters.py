@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from deployer.command.confirm import YesOption, confirm
 from deployer.command.failure import FAILED, USAGE, Failure
+from deployer.command.findings import say_findings
 from deployer.command.options import JsonOption, QuietOption, remember, segment, wants_json
-from deployer.command.output import ago, complain, facts, say, say_json, step, table
+from deployer.command.output import ago, facts, say, say_json, step, table
 from deployer.command.server import connect
 
 group = typer.Typer(help="Clusters: list, look, add, change, test, remove.", rich_markup_mode=None)
@@ -24,7 +26,6 @@ IssuerOption = Annotated[
 ]
 StorageOption = Annotated[str | None, typer.Option("--storage-class", metavar="NAME")]
 KUBECONFIG_MAX = 256 * 1024
-SIGNS = {"ok": "✓", "warning": "!", "missing": "✕"}
 
 
 @group.callback(invoke_without_command=True)
@@ -150,22 +151,17 @@ def test(context: typer.Context, name: NameArgument, as_json: JsonOption = False
     if wants_json(context, as_json):
         say_json(found)
     else:
-        for line in found["lines"]:
-            say(f"{SIGNS.get(line['state'], ' ')} {line['words']}")
-        for hint in dict.fromkeys(line["hint"] for line in found["lines"] if line["hint"]):
-            complain(hint)
+        say_findings(found)
     if not found["ok"]:
         raise Failure(found["problem"] or f"Deployer lacks rights in {name}.", status=FAILED)
 
 
 @group.command("remove")
-def remove(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False) -> None:
+def remove(name: NameArgument, yes: YesOption = False) -> None:
     """Have Deployer forget a cluster. Nothing in it is touched."""
     target = segment(name)
-    if not yes:
-        complain(f"This has Deployer forget {target}. Nothing in it is touched.")
-        if typer.prompt("Its name, to confirm", err=True) != target:
-            raise Failure("That is not its name: nothing was removed.", status=FAILED)
+    warning = f"This has Deployer forget {target}. Nothing in it is touched."
+    confirm(target, yes=yes, warning=warning, otherwise="nothing was removed")
     with step(f"Removing {target}"):
         connect().delete(f"/clusters/{target}")
 

@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
+from deployer.command.confirm import YesOption, confirm
 from deployer.command.failure import FAILED, USAGE, Failure
+from deployer.command.findings import say_findings
 from deployer.command.options import AppOption, JsonOption, QuietOption, app_path, remember, segment, wants_json
-from deployer.command.output import ago, complain, facts, say, say_json, step, table
+from deployer.command.output import ago, facts, say, say_json, step, table
 from deployer.command.server import connect
 
 group = typer.Typer(help="Registries: list, look, add, change, test, choose, remove.", rich_markup_mode=None)
@@ -19,7 +21,6 @@ UsernameOption = Annotated[
 PasswordOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password, or token, from stdin.")]
 DefaultOption = Annotated[bool, typer.Option("--default", help="Images of apps that name no registry go there.")]
 PASSWORD_MAX = 64 * 1024
-SIGNS = {"ok": "✓", "warning": "!", "missing": "✕"}
 
 
 @group.callback(invoke_without_command=True)
@@ -129,10 +130,7 @@ def test(context: typer.Context, name: NameArgument, as_json: JsonOption = False
     if wants_json(context, as_json):
         say_json(found)
     else:
-        for line in found["lines"]:
-            say(f"{SIGNS.get(line['state'], ' ')} {line['words']}")
-        for hint in dict.fromkeys(line["hint"] for line in found["lines"] if line["hint"]):
-            complain(hint)
+        say_findings(found)
     if not found["ok"]:
         raise Failure(found["problem"], status=FAILED)
 
@@ -150,13 +148,11 @@ def use(
 
 
 @group.command("remove")
-def remove(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False) -> None:
+def remove(name: NameArgument, yes: YesOption = False) -> None:
     """Have Deployer forget a registry. The images in it stay."""
     target = segment(name)
-    if not yes:
-        complain(f"This has Deployer forget {target}. The images in it stay.")
-        if typer.prompt("Its name, to confirm", err=True) != target:
-            raise Failure("That is not its name: nothing was removed.", status=FAILED)
+    warning = f"This has Deployer forget {target}. The images in it stay."
+    confirm(target, yes=yes, warning=warning, otherwise="nothing was removed")
     with step(f"Removing {target}"):
         connect().delete(f"/registries/{target}")
 

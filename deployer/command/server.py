@@ -76,8 +76,8 @@ class Server:
     def patch(self, path: str, payload: dict[str, Any]) -> Any:
         return self._request("PATCH", path, json=payload)
 
-    def delete(self, path: str, **query: str) -> None:
-        self._request("DELETE", path, params=query)
+    def delete(self, path: str, **query: str) -> Any:
+        return self._request("DELETE", path, params=query)
 
     def log(self, path: str, *, after: int, follow: bool) -> Iterator[dict[str, Any]]:
         """The lines after that number. Raises BrokenStream when the connection ends before the log does."""

@@ -58,6 +58,10 @@ class AppInfo(AppSummary):
     by: str
 
 
+class LeftBehind(BaseModel):
+    left: list[str]
+
+
 @router.get("", response={200: list[AppSummary], **documented()})
 def list_apps(request: Request) -> list[AppSummary]:
     """All apps, by name."""
@@ -82,19 +86,20 @@ def app_info(request: Request, app_name: str) -> AppInfo:
     return _info(find_app(app_name), request)
 
 
-@router.delete("/{app_name}", response={204: None, **documented(404, 409)})
+@router.delete("/{app_name}", response={200: LeftBehind, 204: None, **documented(404, 409)})
 def delete_app(
     request: Request, app_name: str, confirm: Annotated[str, Query("")], abandon: Annotated[bool, Query(False)]
 ) -> Status:
     """Everything of it: what runs, its volumes with all that is in them, its history. `confirm` repeats its name.
 
-    `abandon`: also when its cluster doesn't answer or refuses; then what is there stays there.
+    `abandon`: also when its cluster doesn't answer or refuses; then what is there stays there, and the answer (200)
+    says what that is.
     """
     app = find_app(app_name)
     if confirm != app.name:
         raise Invalid(f"Deleting an app is final: confirm it with its name, ?confirm={app.name}.")
-    actions.delete_app(app, by=request.actor, abandon=abandon)
-    return Status(204, None)
+    left = actions.delete_app(app, by=request.actor, abandon=abandon)
+    return Status(200, LeftBehind(left=left)) if left else Status(204, None)
 
 
 def _summary(app: App, rollout: Rollout | None) -> AppSummary:

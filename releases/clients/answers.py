@@ -1,6 +1,7 @@
 """What a cluster's refusal means, in our errors."""
 
 import json
+import re
 import ssl
 from typing import Any
 
@@ -9,6 +10,7 @@ import urllib3
 from releases import errors
 
 Object = dict[str, Any]
+ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 def status_of(response: urllib3.BaseHTTPResponse, *, hidden: str = "") -> Object:
@@ -76,7 +78,7 @@ def _words(reason: Exception) -> str:
     if isinstance(reason, urllib3.exceptions.NameResolutionError):
         return "its name can't be resolved"
     if isinstance(reason, urllib3.exceptions.NewConnectionError):
-        return str(reason).rpartition(": ")[2]
+        return ERROR_NUMBER.sub("", str(reason).rpartition(": ")[2])
     if isinstance(reason, urllib3.exceptions.ConnectTimeoutError):
         return "no connection was made in time"
     return str(reason)

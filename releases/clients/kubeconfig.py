@@ -76,7 +76,9 @@ def read(text: str, context: str = "") -> Credentials:
     cluster = _entry(document, "clusters", "cluster", text_of(chosen, "cluster"))
     user = _entry(document, "users", "user", text_of(chosen, "user"))
     if faults := _unwanted(cluster, CLUSTER_KEYS) + _unwanted(user, USER_KEYS):
-        raise Invalid(f"The kubeconfig can't be used: {faults[0]}.", reasons=[f"{fault}." for fault in faults])
+        if len(faults) == 1:
+            raise Invalid(f"The kubeconfig can't be used: {faults[0]}.")
+        raise Invalid("The kubeconfig can't be used.", reasons=[f"{fault}." for fault in faults])
     credentials = Credentials(
         server=checked_server(text_of(cluster, "server")),
         certificate_authority=certificates_in(cluster, "certificate-authority-data"),

@@ -12,6 +12,7 @@ from tests import chromium, github_payloads
 from tests.journeys import sources
 from tests.journeys.app import App
 from tests.journeys.house import House
+from tests.journeys.waiting import until
 from tests.web_server import ROOT
 
 pytestmark = pytest.mark.browser
@@ -190,6 +191,7 @@ def test_a_page_lives_on_when_the_web_server_was_away(page: Any, house: House, a
     stay(page)
     with page.expect_event("console", lambda message: message.type == "error"):
         house.kill("web")
+    until(house.is_ready, "a web server again")
     release = app.built(sources.serving(tmp_path / "v1", "v1"))
     page.get_by_role("button", name=f"Promote {release}").wait_for()
     assert stayed(page)
