@@ -1,63 +1,24 @@
-"""What is left of old builds: the rule, and the going of logs and images, in a real registry and as folders."""
+"""What is left of old builds: the rule, and the going of logs. Of images: test_image_removal."""
 
-import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import httpx
 import pytest
-from django.conf import settings as given
 from django.utils import timezone
 
-from releases import actions, logs, policy
-from releases.clients.images import DirectoryBuilder, removal
+from releases import actions, policy
 from releases.errors import NotAllowed
-from releases.models import App, AuditEntry, Build, LogLine, Registry, Release
-from releases.pipeline import deployer_yml, image_removal, retention, retention_rounds
+from releases.models import App, AuditEntry, Build, LogLine
+from releases.pipeline import retention, retention_rounds
 from tests import factories
 from tests.clusters import eventually
-from tests.docker_fixtures import private_registry as private_registry
-from tests.registries import PASSWORD, USER, NoDeletions, WithPassword, has_image, push_image
+from tests.old_builds import OLD, gone, old, released
 
-OLD = timedelta(days=60)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_kept_for_being_new(settings):
     settings.KEPT_BUILDS, settings.KEPT_DAYS, settings.KEPT_RELEASES = 1, 30.0, 1
-
-
-@pytest.fixture(scope="module")
-def guarded(private_registry: str) -> Iterator[WithPassword]:
-    with WithPassword() as made:
-        yield made
-
-
-def old(app, *, age=OLD, lines=3, **columns) -> Build:
-    """A build that is over since long, with a log."""
-    build = factories.build(app, **columns)
-    logs.append(build, [logs.Line("build", f"line {number}") for number in range(lines)])
-    Build.objects.filter(pk=build.pk).update(created_at=timezone.now() - age)
-    return Build.objects.get(pk=build.pk)
-
-
-def released(app, *, active=False, images=None, age=OLD, **columns) -> Release:
-    """A release of an old build; one that was active once."""
-    build = old(app, age=age, images=images or {"web": factories.IMAGE}, **columns)
-    release = factories.release(app, build=build)
-    Release.objects.filter(pk=release.pk).update(images=build.images)
-    if active:
-        # As if none had been begun: then no cluster is asked.
-        factories.rollout(release, status="succeeded", number=1000 + app.rollouts.count())
-        App.objects.filter(pk=app.pk).update(active_release=release, rollouts_made=0)
-    return Release.objects.get(pk=release.pk)
-
-
-def gone(app) -> set[str]:
-    retention.go()
-    return set(app.builds.exclude(log_removed_at=None).values_list("pk", flat=True))
 
 
 def text_of(build) -> list[str]:
@@ -173,130 +134,3 @@ def test_rounds_run_beside_the_reaper(app, settings):
     rounds.go()
     eventually(lambda: len(text_of(again)) == 1)
     eventually(lambda: not rounds.thread.is_alive())
-
-
-# --- Folders --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(own_home) -> Path:
-    return Path(given.DEPLOYER_IMAGES)
-
-
-def folder_image(store: Path, tmp_path: Path, text: str, app: str = "hello") -> str:
-    (tmp_path / "file").write_text(text)
-    return DirectoryBuilder(store).build(tmp_path, app=app, path=".", dockerfile_name="Dockerfile", say=lambda _: None)
-
-
-def there(store: Path, image: str) -> bool:
-    return (store / image.rpartition(":")[2] / "root" / "file").is_file()
-
-
-def test_a_folder_goes_unless_another_build_has_made_the_same(app, store, tmp_path):
-    mine, shared = folder_image(store, tmp_path, "1"), folder_image(store, tmp_path, "2")
-    going = released(app, images={"web": mine, "worker": shared}).build
-    other = factories.app()
-    released(other, active=True, images={"web": shared.replace("hello", "other")})
-    released(app, active=True, images={"web": folder_image(store, tmp_path, "3")})
-    assert gone(app) == {going.pk}
-    going.refresh_from_db()
-    assert going.images_deleted_at and going.images_note == ""
-    assert not there(store, mine) and there(store, shared)
-    assert len(list(store.iterdir())) == 2
-
-
-def test_a_folder_that_a_running_build_may_have_found_stays(app, store, tmp_path):
-    image = folder_image(store, tmp_path, "1")
-    going = released(app, images={"web": image}).build
-    released(app, active=True)
-    running = factories.build(factories.app(), status="running")
-    gone(app)
-    going.refresh_from_db()
-    assert there(store, image) and going.images_deleted_at is None and "A build runs" in going.images_note
-    Build.objects.filter(pk=running.pk).update(status="succeeded", images={"web": image})
-    gone(app)
-    going.refresh_from_db()
-    assert there(store, image) and going.images_deleted_at, "that build has it now"
-
-
-def test_what_was_set_aside_by_who_was_killed_is_put_back_or_goes(app, store, tmp_path):
-    needed, other = folder_image(store, tmp_path, "1"), folder_image(store, tmp_path, "2")
-    released(app, active=True, images={"web": needed})
-    for image in (needed, other):
-        removal.set_aside(store, image.rpartition(":")[2])
-        assert not there(store, image)
-    retention.go()
-    assert there(store, needed) and len(list(store.iterdir())) == 1
-
-
-# --- Registries -----------------------------------------------------------------------------------------------------
-
-
-def pushed(app, registry, login=None, **columns) -> Build:
-    """An old build whose image is in that registry."""
-    build = released(app, images={"web": "x"}, builder="docker").build
-    digest = push_image(registry.address, app.name, f"web.{build.pk}", text=build.pk, login=login)
-    images = {"web": f"{registry.address}/{app.name}@{digest}"}
-    Build.objects.filter(pk=build.pk).update(images=images, **columns)
-    return Build.objects.get(pk=build.pk)
-
-
-def again(build) -> Build:
-    image_removal.go()
-    return Build.objects.get(pk=build.pk)
-
-
-def test_manifests_go_from_the_registry_and_others_stay(app, guarded):
-    ann = (USER, PASSWORD)
-    row = Registry.objects.create(name="ours", address=guarded.address, username=USER, password="wrong")
-    going, kept = pushed(app, guarded, ann), pushed(app, guarded, ann)
-    App.objects.filter(pk=app.pk).update(next_release=kept.releases.get())
-    released(app, active=True)
-    assert gone(app) == {going.pk}
-    going.refresh_from_db()
-    assert going.images_deleted_at is None and "ours keeps its images: " in going.images_note
-    assert "does not know us (401)" in going.images_note and "wrong" not in going.images_note
-    actions.change_registry(row, by=factories.actor("administrator"), password=PASSWORD)
-    done = again(going)
-    assert done.images_deleted_at and done.images_note == ""
-    tags = registry_tags(guarded.address, app.name)
-    assert tags == [f"web.{kept.pk}"]
-
-
-def registry_tags(address: str, repository: str) -> list[str]:
-    answer = httpx.get(f"http://{address}/v2/{repository}/tags/list", auth=(USER, PASSWORD), trust_env=False)
-    return json.loads(answer.content)["tags"]
-
-
-def test_a_registry_that_allows_no_deletions_is_asked_once_a_round_and_it_is_said(app, private_registry, caplog):
-    with NoDeletions() as strict:
-        Registry.objects.create(name="strict", address=strict.address)
-        builds = [pushed(app, strict) for _ in range(3)]
-        released(app, active=True)
-        assert gone(app) == {build.pk for build in builds}
-        for build in map(again, builds):
-            assert build.images_deleted_at and "strict keeps its images: " in build.images_note
-            digest = build.images["web"].rpartition("@")[2]
-            assert has_image(strict.address, app.name, digest)
-    assert len([line for line in caplog.messages if "can't be deleted" in line]) == 1
-
-
-def test_an_image_that_the_manifest_names_is_nobodys_to_delete_here(app, private_registry):
-    from_elsewhere = push_image(private_registry, app.name, "web.1", text="made elsewhere")
-    Registry.objects.create(name="ours", address=private_registry)
-    going = released(app, images={"web": f"{private_registry}/{app.name}@{from_elsewhere}"}).build
-    manifest = deployer_yml.parse(f"services: {{web: {{image: '{private_registry}/{app.name}@{from_elsewhere}'}}}}")
-    Build.objects.filter(pk=going.pk).update(manifest=manifest)
-    released(app, active=True)
-    assert gone(app) == {going.pk}
-    going.refresh_from_db()
-    assert going.images_deleted_at and going.images_note == ""
-    assert has_image(private_registry, app.name, from_elsewhere)
-
-
-def test_images_whose_registry_is_gone_stay_and_it_is_said(app):
-    build = released(app, images={"web": f"gone.example.com/{app.name}@sha256:{'7' * 64}"}, builder="docker").build
-    released(app, active=True)
-    gone(app)
-    build.refresh_from_db()
-    assert build.images_deleted_at and build.images_note == "No registry that is known here has its images."

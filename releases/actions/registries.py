@@ -15,7 +15,7 @@ from releases.models import App, Registry, Release
 from releases.models.cluster import EMBEDDED
 from releases.models.locks import locked
 from releases.models.registry import NAME_MAX, NAME_PATTERN
-from releases.pipeline import pull_secrets, registry_state
+from releases.pipeline import pull_secrets, registry_removal, registry_state
 from releases.pipeline.cluster_state import Finding, Seen
 from releases.pipeline.registries import checked
 from releases.policy import Actor
@@ -91,10 +91,13 @@ def change_registry(
         login_changed = bool(changes.keys() & {"address", "username", "password"})
         if login_changed:  # what was seen of the old one says nothing of the new one
             changes |= {"checked_at": None, "problem": "", "hint": "", "problem_since": None}
+            changes |= {"deletion_refused": "", "deletion_refused_at": None}
         for column, value in changes.items():
             setattr(row, column, value)
         if changes:
             row.save(update_fields=list(changes))
+        if login_changed:
+            registry_removal.at(row).update(given_up_at=None)
         named = [column for column in ("address", "username", "password", "is_default") if column in changes]
         audit.record("change_registry", by=by, subject=row.name, changed=named)
     return Changed(row, pull_secrets.renew_all() if login_changed else [])

@@ -1,9 +1,11 @@
 """A build: source made into one image per service."""
 
 from django.db import models
+from django.db.models import Q
 
 from releases.models.app import App
 from releases.models.identifiers import new_build_id
+from releases.models.image import Image
 from releases.models.lifecycle import BUILD_MOVES, Lifecycle
 from releases.models.manifest_field import ManifestField
 
@@ -47,11 +49,8 @@ class Build(Lifecycle):
     checks_due = models.DateTimeField(null=True, db_index=True, help_text="when GitHub is asked about them next")
     builder = models.CharField(max_length=20, blank=True)
     builder_why = models.CharField(max_length=300, blank=True)
-    source_kept_until = models.DateTimeField(null=True)
     log_removed_at = models.DateTimeField(null=True)
     images_removed_at = models.DateTimeField(null=True, help_text="since when nothing may be made of them any more")
-    images_deleted_at = models.DateTimeField(null=True, help_text="when all of them were gone, as far as that goes")
-    images_note = models.CharField(max_length=300, blank=True, help_text="why some of them are still there")
     restarts = models.PositiveSmallIntegerField(default=0, help_text="how often it began again after a worker's death")
     cancel_requested_at = models.DateTimeField(null=True)
     told = models.CharField(max_length=20, blank=True, help_text="the status that GitHub was told last")
@@ -60,7 +59,11 @@ class Build(Lifecycle):
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["app", "-created_at"]), models.Index(fields=["app", "commit"])]
+        indexes = [
+            models.Index(fields=["app", "-created_at", "-id"]),
+            models.Index(fields=["app", "commit"]),
+            models.Index(fields=["app", "-created_at"], condition=Q(finished_at=None), name="unfinished_builds"),
+        ]
 
     def __str__(self) -> str:
         return f"Build {self.id}"
@@ -71,6 +74,12 @@ class Build(Lifecycle):
     @property
     def owner(self) -> str:
         return self.id
+
+    @property
+    def images_note(self) -> str:
+        """Why some of its images are still there, though they are to go."""
+        left = Image.objects.filter(build=self.pk, going_from__isnull=False).exclude(note="")
+        return " ".join(dict.fromkeys(left.values_list("note", flat=True)))
 
     @property
     def is_automatic(self) -> bool:

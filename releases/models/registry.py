@@ -28,6 +28,8 @@ class Registry(Authored):
     hint = models.TextField(blank=True, help_text="what to do about the problem")
     problem_since = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
+    deletion_refused = models.TextField(blank=True, help_text="why it lets us delete no images; blank: nothing known")
+    deletion_refused_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["name"]

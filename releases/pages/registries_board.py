@@ -7,6 +7,7 @@ from django.db.models import Count
 from releases import policy
 from releases.models import Registry
 from releases.pages import status
+from releases.pipeline import registry_removal
 from releases.pipeline.cluster_state import Finding, Seen
 from releases.policy import Actor
 
@@ -31,6 +32,19 @@ def context(row: Registry, *, by: Actor) -> dict[str, Any]:
         "apps": apps[:APPS_SHOWN],
         "more_apps": len(apps) > APPS_SHOWN,
         "manage_refusals": policy.refusals("manage_registries", by=by),
+        **_old_images(row),
+    }
+
+
+def _old_images(row: Registry) -> dict[str, Any]:
+    """How many are to go from it, why the newest is still there, and how many are left there for good."""
+    going = registry_removal.at(row)
+    waiting = going.filter(given_up_at=None)
+    last = waiting.exclude(note="").order_by("-tried_at").first()
+    return {
+        "going": waiting.count(),
+        "going_note": last.note if last else "",
+        "given_up": going.exclude(given_up_at=None).count(),
     }
 
 

@@ -36,7 +36,7 @@ def discard(build: Build) -> None:
 
 def sweep() -> None:
     """Uploads and folders of builds that are over: what a worker left that died between the end and `discard`."""
-    unfinished = set(Build.objects.filter(status__in=Build.unfinished_statuses()).values_list("pk", flat=True))
+    unfinished = set(Build.unfinished().values_list("pk", flat=True))
     for path in [*Path(settings.DEPLOYER_UPLOADS).glob("B*.tar.gz"), *_workplace().glob("B*-*")]:
         build_id = path.name[:11]
         if build_id not in unfinished and time.time() - path.stat().st_mtime > LEFT_SECONDS:
@@ -44,7 +44,10 @@ def sweep() -> None:
 
 
 def make(build: Build) -> Result:
-    """Get the source, read the manifest, make one image per distinct `build`. Raises BuildFailed, Cancelled, Stale."""
+    """Get the source, read the manifest, make one image per distinct `build`. Raises BuildFailed, Cancelled, Stale.
+
+    The source lies there until `discard`: no release has to wait until a hundred thousand files are removed.
+    """
     log = BuildLog(build)
     folder = Path(tempfile.mkdtemp(prefix=f"{build.pk}-", dir=_workplace()))
     source, private = folder / "source", folder / "private"
@@ -54,8 +57,11 @@ def make(build: Build) -> Result:
         sources.bring(build, source, log)
         manifest = manifest_file.read(source, say=log.say)
         return Result(manifest, make_images(build, source, private, manifest["services"], log))
-    finally:
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
         log.close()
 
 

@@ -1,6 +1,7 @@
 """A build's images, by the builder that fits the app's cluster."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +11,17 @@ from django.utils import timezone
 from releases.clients.images import DirectoryBuilder, buildkit, classic, faults
 from releases.clients.images.docker_builder import DockerBuilder, Make
 from releases.clients.images.engine import EngineAddress, problem
-from releases.clients.images.plan import Destination, Limits, labels, recipes
+from releases.clients.images.plan import Destination, Limits, labels, login_for, recipes
 from releases.errors import RegistryError
 from releases.models import Build
 from releases.models.cluster import EMBEDDED
+from releases.pipeline import pushed_images
 from releases.pipeline.build_log import BuildLog, once_it_answers
 from releases.pipeline.builder_choice import Facts, choose
-from releases.pipeline.registries import Registries, by_digest, registries_of
+from releases.pipeline.registries import EMBEDDED as EMBEDDED_PLACE
+from releases.pipeline.registries import Registries, by_digest, connection, registries_of
 
+logger = logging.getLogger(__name__)
 WHY_MAX = 300
 
 
@@ -72,10 +76,20 @@ def _from_directories(build: Build, source: Path, services: Mapping[str, dict], 
         log.check()
         log.say(f"Building {recipe.name} from {recipe.path}")
         reference = builder.build(
-            source, app=build.app.name, path=recipe.path, dockerfile_name=recipe.dockerfile, say=log.say
+            source,
+            app=build.app.name,
+            path=recipe.path,
+            dockerfile_name=recipe.dockerfile,
+            say=log.say,
+            announce=partial(_announce_folder, build),
         )
         made |= dict.fromkeys(recipe.services, reference)
     return {name: made[name] for name in services}
+
+
+def _announce_folder(build: Build, digest: str) -> None:
+    place = f"{EMBEDDED_PLACE}{build.app.name}"
+    once_it_answers(lambda: pushed_images.announce(build, place, digest=digest))
 
 
 def _given(
@@ -120,8 +134,10 @@ def _by_engine(
     destination = Destination(registries.address, build.app.name, build.pk, registries.logins)
     earlier = build.app.builds.filter(status="succeeded").exclude(pk=build.pk).order_by("-created_at")
     before = once_it_answers(earlier.first)
+    tags = [destination.tag(service) for recipe in recipes(services) for service in recipe.services]
+    _announce(build, destination, tags)
     now = timezone.now()
-    return DockerBuilder(engine_address(), destination, limits(), make=make).build(
+    images = DockerBuilder(engine_address(), destination, limits(), make=make).build(
         source,
         services,
         private=private,
@@ -130,3 +146,23 @@ def _by_engine(
         say=log.say,
         check=log.check,
     )
+    if tags:
+        once_it_answers(lambda: pushed_images.note_pushed(build, images))
+    return images
+
+
+def _announce(build: Build, destination: Destination, tags: Sequence[str]) -> None:
+    """Under which tags it pushes; what it pushed under them before its worker died is noted first."""
+    if not tags:
+        return
+    if build.restarts:
+        _note_earlier(build, destination)
+    once_it_answers(lambda: pushed_images.announce(build, destination.repository, tags=tags))
+
+
+def _note_earlier(build: Build, destination: Destination) -> None:
+    there = connection(destination.address, login_for(destination.repository, destination.logins))
+    try:
+        once_it_answers(lambda: pushed_images.note_earlier(build, lambda tag: there.digest(build.app.name, tag)))
+    except RegistryError as error:  # the push will say more, if that lasts
+        logger.warning("what %s pushed before is not known: %s", build, error.message)

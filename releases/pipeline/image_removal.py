@@ -1,140 +1,146 @@
-"""The images of builds whose images are gone by retention: deleted where they are, as far as that goes.
+"""The images that have to go: of builds that retention let go, and of apps that are deleted. Deleted where they are.
 
-Whoever is killed in between leaves work that the next one finds: a build has `images_deleted_at` when all is done.
+A row of `Image` is there as long as its image may be: whoever is killed in between leaves work that the next one finds,
+and what does not answer is asked again the next time, for a month.
 """
 
 import logging
+from collections import Counter
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import TextField
-from django.db.models.functions import Cast
+from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from releases import audit, policy
 from releases.clients.images import removal
-from releases.clients.images.engine import problem
-from releases.clients.registry import Registry as Connection
-from releases.errors import RegistryError
-from releases.models import Build, Registry
-from releases.models.cluster import EMBEDDED
+from releases.models import App, Image, Registry
 from releases.models.storable import fitted
-from releases.pipeline import registries
 from releases.pipeline.builders import engine_address
+from releases.pipeline.registry_removal import Later, Needed, RegistryRemoval, below, is_kept, refuse_needed, refuses
 
 logger = logging.getLogger(__name__)
-BUILDS = 50  # in one round
-# What does not change by asking again tomorrow.
-FINAL = ("unsupported", "gone")
+IMAGES = 200  # in one round
+GIVEN_UP = timedelta(days=30)
+# A machine that has no engine any more has none of its images, either.
+ENGINE_PATIENCE = timedelta(days=1)
+OUR_FAULT = "Deployer itself failed; its log says more."
 
 
-class Later(Exception):
-    """Not now: the next round tries again. The message says why."""
-
-
-def go() -> None:
+def go(now: datetime | None = None) -> None:
     """One round: bounded, and over the rest the next time."""
+    now = now or timezone.now()
     _recover()
-    found = Build.objects.filter(images_removed_at__isnull=False, images_deleted_at=None)
-    removal_of = Removal()
-    # In no order: those that have to wait must not hold up the others round after round.
-    for build in found.select_related("app").order_by("?")[:BUILDS]:
+    removing = Removal(now)
+    for image in due(now)[:IMAGES]:
         try:
-            note = removal_of.build(build)
+            removing.remove(image)
+        except Needed as needed:
+            _wait(image, str(needed), tried_at=now, going_from=now)
         except Later as later:
-            Build.objects.filter(pk=build.pk).update(**fitted(Build, {"images_note": str(later)}))
+            _wait(image, str(later), tried_at=now)
         except Exception:
-            logger.exception("the images of %s could not be deleted", build)
+            logger.exception("the image %s could not be removed", image)
+            _wait(image, OUR_FAULT, tried_at=now)
         else:
-            done = fitted(Build, {"images_note": note, "images_deleted_at": timezone.now()})
-            Build.objects.filter(pk=build.pk).update(**done)
+            image.delete()
+    removing.end()
+    give_up(now)
+
+
+def due(now: datetime) -> QuerySet[Image]:
+    """Those that were not tried for longest come first: what has to wait must not hold up the others."""
+    going = Image.objects.filter(going_from__lte=now, given_up_at=None)
+    rows = list(Registry.objects.all())
+    for address in {row.address for row in rows} - {row.address for row in rows if not refuses(row, now)}:
+        going = going.exclude(repository=below(address))
+    return going.order_by(F("tried_at").asc(nulls_first=True), "pk")
+
+
+def give_up(now: datetime) -> None:
+    """What could not be deleted for so long is left where it is; the audit and the registry's page say so."""
+    long = Image.objects.filter(going_from__lt=now - GIVEN_UP, given_up_at=None).exclude(note="")
+    left = list(long[:IMAGES])
+    counts = Counter(image.app_name for image in left)
+    apps = App.objects.in_bulk(list(counts), field_name="name")
+    with transaction.atomic():
+        for name, count in counts.items():
+            why = sorted({image.note for image in left if image.app_name == name})
+            subject = f"{count} image{'s' if count > 1 else ''} of {name}"
+            audit.record("images_left", by=policy.SYSTEM, app=apps.get(name), subject=subject, why=why)
+        Image.objects.filter(pk__in=[image.pk for image in left]).update(given_up_at=now)
+
+
+def _wait(image: Image, note: str, **columns: datetime) -> None:
+    Image.objects.filter(pk=image.pk).update(**fitted(Image, {"note": note}), **columns)
 
 
 class Removal:
-    """Of one round: who does not answer, or does not delete, is not asked again in it."""
+    """Of one round, from all the places where an image may be."""
 
-    def __init__(self) -> None:
-        self.connections: dict[int, Connection] = {}
-        self.refused: dict[int, RegistryError] = {}
-        self.engine: bool | None = None
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._registries = RegistryRemoval(now)
+        self._engine: removal.EngineRemoval | None = None
+        self._apps: dict[str, bool] = {}
 
-    def build(self, build: Build) -> str:
-        """Why something of it stays; "" if nothing does. Raises Later."""
-        notes = []
-        for image in made_by(build):
-            if is_needed(image):
-                continue
-            if image.startswith(registries.EMBEDDED):
-                _remove_folder(image.rpartition(":")[2])
-            else:
-                notes.append(self._from_registries(build, image))
-        if build.builder in ("docker", "buildkit") and self._has_engine():
-            removal.remove_from_engine(engine_address(), build.pk)
-        return " ".join(dict.fromkeys(filter(None, notes)))
+    def remove(self, image: Image) -> None:
+        """Raises Later."""
+        if not image.tag:
+            _remove_folder(image)
+            return
+        self._registries.remove(image)
+        if settings.DOCKER_HOST:
+            self._remove_from_engine(image)
 
-    def _from_registries(self, build: Build, image: str) -> str:
-        rows = [row for row in Registry.objects.order_by("pk") if registries.is_of_app(image, row, build.app.name)]
-        if not rows:
-            return "No registry that is known here has its images."
-        return self._delete(rows[0], build.app.name, image.rpartition("@")[2])
+    def end(self) -> None:
+        if self._engine:
+            self._engine.close()
 
-    def _delete(self, row: Registry, name: str, digest: str) -> str:
-        try:
-            if refusal := self.refused.get(row.pk):
-                raise refusal
-            if row.pk not in self.connections:
-                self.connections[row.pk] = registries.connection_to(row)
-            self.connections[row.pk].delete(name, digest)
-        except RegistryError as error:
-            if row.pk not in self.refused:
-                logger.warning("images can't be deleted from the registry %s: %s", row, error.message)
-            self.refused[row.pk] = error
-            words = f"{row.name} keeps its images: {error.message}"
-            if error.cause in FINAL:
-                return words
-            raise Later(words) from error
-        return ""
+    def _remove_from_engine(self, image: Image) -> None:
+        self._engine = self._engine or removal.EngineRemoval(engine_address())
+        if not self._engine.problem:
+            self._engine.remove(image.reference)
+        if not self._engine.problem and not self._is_there(image.app_name):
+            self._engine.remove_cache(image.app_name)
+        if self._engine.problem and image.going_from and image.going_from > self.now - ENGINE_PATIENCE:
+            raise Later(self._engine.problem)
 
-    def _has_engine(self) -> bool:
-        if self.engine is None:
-            self.engine = not problem(engine_address())
-        return self.engine
+    def _is_there(self, name: str) -> bool:
+        if name not in self._apps:
+            self._apps[name] = App.objects.filter(name=name).exists()
+        return self._apps[name]
 
 
-def made_by(build: Build) -> list[str]:
-    """The images that it made itself; those that its manifest names are not ours to delete."""
-    services = (build.manifest or {}).get("services", {})
-    made = [image for name, image in build.images.items() if not services.get(name, {}).get("image")]
-    return [image for image in dict.fromkeys(made) if "@sha256:" in image]
+# --- Folders --------------------------------------------------------------------------------------------------------
 
 
-def is_needed(image: str) -> bool:
-    """Whether a build whose images stay has this one, too: equal sources give equal folders, of any app."""
-    kept = Build.objects.filter(images_removed_at=None)
-    digest = image.rpartition("@")[2]
-    return kept.annotate(text=Cast("images", TextField())).filter(text__contains=digest).exists()
-
-
-def _remove_folder(digest: str) -> None:
-    """Raises Later: a build that runs may just have found it there."""
-    place = removal.set_aside(Path(settings.DEPLOYER_IMAGES), digest)
-    if place is None:
-        return
-    if not _may_be_wanted(digest):
-        removal.discard(place)
-        return
-    removal.put_back(place)
-    raise Later("A build runs that may need its images.")
+def _remove_folder(image: Image) -> None:
+    """Out of sight first, and then asked: a build writes down what it uses before it looks whether that is there.
+    Raises Needed."""
+    place = removal.set_aside(Path(settings.DEPLOYER_IMAGES), image.digest.removeprefix("sha256:"))
+    if place is not None:
+        _settle(place, image.digest)
 
 
 def _recover() -> None:
+    """What was set aside by whoever was killed then."""
     for place, digest in removal.left_aside(Path(settings.DEPLOYER_IMAGES)):
-        if _may_be_wanted(digest):
+        with suppress(Needed):
+            _settle(place, f"sha256:{digest}")
+
+
+def _settle(place: Path, digest: str) -> None:
+    """Raises Needed: it is there again."""
+    try:
+        if is_kept(digest):
             removal.put_back(place)
         else:
+            refuse_needed(digest)
             removal.discard(place)
-
-
-def _may_be_wanted(digest: str) -> bool:
-    """In this order: what ends in between has written down what it made."""
-    runs = Build.objects.filter(status="running", app__cluster__kind=EMBEDDED).exists()
-    return runs or is_needed(f"@sha256:{digest}")
+    except Needed:
+        removal.put_back(place)
+        raise

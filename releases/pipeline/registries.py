@@ -80,7 +80,11 @@ def login_of(row: Registry) -> Login | None:
 
 def connection_to(row: Registry) -> registry.Registry:
     """Raises RegistryError."""
-    return registry.Registry(row.address, login_of(row), policy=policy())
+    return connection(row.address, login_of(row))
+
+
+def connection(address: str, login: Login | None) -> registry.Registry:
+    return registry.Registry(address, login, policy=policy())
 
 
 def by_digest(image: str, logins: Mapping[str, Login]) -> str:
@@ -89,7 +93,7 @@ def by_digest(image: str, logins: Mapping[str, Login]) -> str:
     name, _, tag = last.partition(":")
     tag = tag or "latest"
     try:
-        there = registry.Registry(checked(address), login_for(image, logins), policy=policy())
+        there = connection(checked(address), login_for(image, logins))
         checked(f"{address}/{name}")
     except Invalid as error:
         raise RegistryError(error.message, cause="name") from error

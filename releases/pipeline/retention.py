@@ -1,7 +1,8 @@
 """What is left of builds that are over: the rule of what may go, and its going.
 
-A build's log and images go together. First that is written down, under the lock on the app that every promote and
-rollback takes, so that nothing begins with what is about to go; then they go, in small pieces, by whoever comes by.
+A build's log and images go together, also those that it pushed before it failed. First that is written down, under the
+lock on the app that every promote and rollback takes, so that nothing begins with what is about to go; then they go, in
+small pieces, by whoever comes by.
 """
 
 import logging
@@ -15,10 +16,9 @@ from django.utils import timezone
 
 from releases import audit, logs, policy
 from releases.errors import ClusterError
-from releases.models import App, Build, LogLine, Release, Rollout
-from releases.models.lifecycle import ROLLOUT_UNFINISHED
+from releases.models import App, Build, Image, LogLine, Release, Rollout
 from releases.models.locks import locked
-from releases.pipeline import image_removal, images_in_use
+from releases.pipeline import image_removal, images_in_use, pushed_images
 from releases.pipeline.reach import cluster_of
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def may_go(app: App, now: datetime) -> QuerySet[Build]:
 
 def needed_builds(app: App) -> set[str]:
     """Of the releases that are or were active last, are on their way, are remembered, or come next."""
-    under_way = Rollout.objects.filter(app=app, status__in=ROLLOUT_UNFINISHED).values_list("release", "previous")
+    under_way = Rollout.unfinished().filter(app=app).values_list("release", "previous")
     succeeded = Rollout.objects.filter(app=app, status="succeeded").order_by("-number")
     pairs = [*under_way, *succeeded.values_list("release", "previous")[:1]]
     releases = {key for pair in pairs for key in pair} | {app.active_release_id, app.next_release_id}
@@ -103,11 +103,13 @@ def _is_free(build: Build, used: Iterable[str] | None) -> bool:
 
 def _write_down(build: Build, now: datetime) -> None:
     """The last line of the log says what has become of it."""
-    what = "The log and the images were" if build.images else "The log was"
+    pushed = build.images or Image.objects.filter(build=build.pk).exists()
+    what = "The log and the images were" if pushed else "The log was"
     rule = f"{settings.KEPT_BUILDS} newest builds, and those of {settings.KEPT_DAYS:g} days, are kept"
     logs.append(build, [logs.Line("system/deployer", f"{what} removed on {now:%Y-%m-%d} by retention: the {rule}.")])
     gone = {"log_removed_at": now, "images_removed_at": now if build.images else None}
     Build.objects.filter(pk=build.pk).update(**gone)
+    pushed_images.let_go([build.pk])
 
 
 def delete_lines() -> int:

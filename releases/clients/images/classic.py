@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,21 @@ def make(order: Order, work: Work) -> str:
     engine = Engine(order.engine, order.destination.logins)
     work.on_stop(engine.cut)
     outcome = Outcome()
+    tidying = threading.Thread(target=_tidy, args=(order, outcome), name="tidying", daemon=True)
+    try:
+        try:
+            _image(engine, order, work, outcome)
+        finally:
+            tidying.start()  # beside the push, which takes longer
+        if outcome.fault:
+            raise faults.building(order.name, outcome.fault, tail=[] if order.alone else outcome.tail)
+        return push_all(engine, order, work)
+    finally:
+        tidying.join()
+
+
+def _image(engine: Engine, order: Order, work: Work, outcome: Outcome) -> None:
+    """Made and tagged, unless `outcome` has a fault afterwards."""
     try:
         with ours(order.engine):
             _build(engine, order, _cache_from(engine, order, work), work, outcome)
@@ -45,11 +61,6 @@ def make(order: Order, work: Work) -> str:
                 _label(engine, order, outcome)
     except Refusal as refusal:
         outcome.fault = refusal.words
-    finally:
-        _tidy(order, outcome)
-    if outcome.fault:
-        raise faults.building(order.name, outcome.fault, tail=[] if order.alone else outcome.tail)
-    return push_all(engine, order, work)
 
 
 def push_all(engine: Engine, order: Order, work: Work) -> str:
@@ -86,7 +97,7 @@ def _build(engine: Engine, order: Order, cache_from: list[str], work: Work, outc
         buildargs=dict(recipe.args),
         # A last step that is never found in the cache. One restored from a pulled image has the configuration of its
         # making (moby's image/cache restores the container's, a `CMD` that does nothing), not the one of its image.
-        labels={BUILD_LABEL: order.destination.build},
+        labels={BUILD_LABEL: order.destination.build} if cache_from else {},
         cache_from=cache_from,
         network_mode=limits.network or None,
         platform=limits.platform or None,

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from releases.clients import dockerfile
@@ -24,15 +25,26 @@ class DirectoryBuilder:
     def __init__(self, store: Path) -> None:
         self.store = store
 
-    def build(self, source: Path, *, app: str, path: str, dockerfile_name: str, say: Say) -> str:
+    def build(
+        self,
+        source: Path,
+        *,
+        app: str,
+        path: str,
+        dockerfile_name: str,
+        say: Say,
+        announce: Callable[[str], None] | None = None,
+    ) -> str:
         """The reference `local/<app>@sha256:…` of an image of the folder `path` in `source`.
 
-        Raises BuildFailed. `say` gets the log, a line at a time.
+        Raises BuildFailed. `say` gets the log, a line at a time; `announce` the digest, before it is made or found.
         """
         context = context_folder(source, path)
         config = _config(context, dockerfile_name, say)
         digest = _digest(context, config)
         reference = f"local/{app}@sha256:{digest}"
+        if announce:
+            announce(f"sha256:{digest}")
         if (self.store / digest).is_dir():
             say(f"There already: {reference}")
             return reference
@@ -54,13 +66,20 @@ class DirectoryBuilder:
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
             if not (self.store / digest).is_dir():  # else another build made the same image meanwhile
-                raise BuildFailed(f"The image can't be stored: {error.strerror}.") from error
+                # What is copied lies here already: the disk is to blame, and not the source.
+                raise BuildFailed(f"The image can't be stored: {_words(error)}.", faultless=True) from error
 
     def _sweep(self) -> None:
         """What killed workers left; a draft of today may be somebody's who lives."""
         for draft in self.store.glob(".draft-*"):
             if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
                 shutil.rmtree(draft, ignore_errors=True)
+
+
+def _words(error: OSError) -> str:
+    """shutil's own error has no words, but a list of what went wrong: (from, to, words)."""
+    first = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
+    return str(first).partition(": ")[0]
 
 
 def _config(context: Path, dockerfile_name: str, say: Say) -> dict:

@@ -10,18 +10,23 @@ WORDS_MAX = 1000
 
 
 class Hint(NamedTuple):
+    """`faultless`: what is said is wrong with the engine, the registry or our login there, not with the source."""
+
     words: str
     pattern: re.Pattern[str]
+    faultless: bool
 
 
-def _hint(words: str, *patterns: str) -> Hint:
-    return Hint(words, re.compile("|".join(patterns), re.IGNORECASE))
+def _hint(words: str, *patterns: str, faultless: bool = False) -> Hint:
+    return Hint(words, re.compile("|".join(patterns), re.IGNORECASE), faultless)
 
 
 # The first that fits is given.
 WHILE_BUILDING = (
     _hint(
-        "the engine's disk is full; `docker system df` says of what.", "no space left on device", "disk quota exceeded"
+        "the engine's disk is full; `docker system df` says of what.",
+        *("no space left on device", "disk quota exceeded"),
+        faultless=True,
     ),
     _hint("the Dockerfile is not written as its reference asks.", "dockerfile parse error"),
     _hint("`target` must name a stage: FROM … AS <name>.", "build target", "target stage"),
@@ -46,22 +51,31 @@ WHILE_BUILDING = (
     _hint(
         "the registry of a base image wants another login.",
         *("unauthorized", "authentication required", "no basic auth credentials", r"(?<!permission )denied"),
+        faultless=True,
+    ),
+    _hint(
+        "the registry of a base image is in trouble, or counts too many requests: a login may help, or some time.",
+        *("toomanyrequests", r"unexpected (HTTP )?status:? 5\d\d"),
+        faultless=True,
     ),
     _hint(
         "the engine, or a step, does not reach the network; BUILD_NETWORK says which one a step gets.",
         *("no such host", "dial tcp", "connection refused", "i/o timeout", "network is unreachable", "TLS handshake"),
+        faultless=True,
     ),
 )
 AT_THE_REGISTRY = (
     _hint(
         "the registry is full, or its plan is used up: remove old images, or ask whoever runs it.",
         *("quota", "toomanyrequests", "insufficient storage", "no space left", "entity too large", "exceeded"),
+        faultless=True,
     ),
     _hint(
         "the registry wants a login: the user name and password that Deployer has are missing or wrong.",
         *("no basic auth credentials", "unauthorized", "authentication required", "incorrect username"),
+        faultless=True,
     ),
-    _hint("this login may not do that there.", "denied", "forbidden", "insufficient_scope"),
+    _hint("this login may not do that there.", "denied", "forbidden", "insufficient_scope", faultless=True),
     _hint(
         "the registry has no such repository or image; some want a repository made before the first push.",
         *("name unknown", "not found", "does not exist", "manifest unknown"),
@@ -69,12 +83,14 @@ AT_THE_REGISTRY = (
     _hint(
         "it speaks plain HTTP: an engine accepts that on loopback, or where its `insecure-registries` name it.",
         *("HTTP response to HTTPS client", "malformed HTTP response"),
+        faultless=True,
     ),
-    _hint("the engine does not trust the registry's certificate.", "x509", "certificate"),
+    _hint("the engine does not trust the registry's certificate.", "x509", "certificate", faultless=True),
     _hint(
         "the engine does not reach the registry, or that is in trouble itself.",
         *("dial tcp", "connection refused", "no such host", "i/o timeout", "EOF", "connection reset"),
         r"unexpected (HTTP )?status:? 5\d\d",
+        faultless=True,
     ),
 )
 
@@ -97,11 +113,12 @@ def _failed(
     what: str, words: str, hints: Sequence[Hint], tail: Sequence[str], *, faultless: bool = False
 ) -> BuildFailed:
     words = " ".join(words.split())[:WORDS_MAX] or "no reason was given"
-    hint = next((hint.words for hint in hints if hint.pattern.search(words)), "")
+    found = next((hint for hint in hints if hint.pattern.search(words)), None)
+    hint = found.words if found else ""
     message = f"{what}: {words}"
     reasons = [*(["Its last lines:", *(f"  {line}" for line in tail)] if tail else []), message]
     return BuildFailed(
         f"{message} ({hint.rstrip('.')})" if hint else message,
         reasons=[*reasons, *([f"Hint: {hint}"] if hint else [])],
-        faultless=faultless,
+        faultless=faultless or (found is not None and found.faultless),
     )

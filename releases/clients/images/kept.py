@@ -56,6 +56,12 @@ def remove_older(engine: Engine, destination: Destination, recipe: Recipe) -> No
                 _remove(engine, tag)
 
 
+def forget(engine: Engine, app: str) -> None:
+    """The whole cache of an app."""
+    for tag in _tagged(engine, f"{PLACE}/{app}", ""):
+        _remove(engine, tag)
+
+
 def sweep(engine: Engine) -> None:
     """Images of builds that lost their tag, as when another build got it: those that carry our label."""
     for image in engine.images(filters={"dangling": True, "label": BUILD_LABEL}):
