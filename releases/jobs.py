@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from releases import actions, host, logs, queues
 from releases.errors import BuildFailed, IllegalTransition, SourceFailed, Stale
-from releases.models import App, Build, Delivery, Rollout
+from releases.models import App, Build, Delivery, IdempotencyKey, Rollout
 from releases.models.outage import when_it_answers
 from releases.pipeline.build import Cancelled, discard, make, mask_of
 from releases.pipeline.build import sweep as sweep_folders
@@ -162,6 +162,7 @@ def sweep() -> None:
     """Now and then: what nobody needs any more."""
     sweep_folders()
     actions.sweep_deliveries()
+    IdempotencyKey.old().delete()
 
 
 def _settle() -> None:
@@ -186,7 +187,7 @@ def _take_up(row: Build | Rollout) -> None:
     elif actions.ahead_of(row).exists():
         return  # its turn has not come
     elif row.taken and row.restarts >= RESTARTS:
-        _fail_build(row, "Its workers died twice; it is not tried again.")
+        _fail_build(row, "Its workers died twice; it is not tried again.", faultless=True)
     elif row.renew(if_silent=True, restarts=row.restarts + int(row.taken)):
         logger.warning("%s has lost its worker and begins again", row)
         queues.enqueue_build(row)
@@ -206,7 +207,7 @@ def _orphans(model: type[Build] | type[Rollout]) -> list:
     silent = Q(taken=True, heartbeat__lt=now - timedelta(seconds=settings.HEARTBEAT_OLD_SECONDS))
     grace = now - timedelta(seconds=settings.QUEUED_WITHOUT_JOB_SECONDS)
     waiting = Q(taken=False) & (Q(heartbeat__lt=grace) | Q(heartbeat=None, created_at__lt=grace))
-    unfinished = model.objects.filter(status__in=model.unfinished_statuses()).exclude(status="paused")
+    unfinished = model.unfinished().exclude(status="paused")
     # The objects of a rollout are large, and those whose key is lost can't be read at all.
     columns = [field.name for field in model._meta.concrete_fields if field.name not in Rollout.LARGE]
     orphans = unfinished.filter(silent | waiting).only(*columns)
@@ -223,11 +224,11 @@ def _end_overdue() -> None:
     """A build that hangs has a heart that beats; its deadline ends it all the same."""
     now = timezone.now()
     allowed = timedelta(seconds=settings.BUILD_DEADLINE + 60)
-    for build in Build.objects.filter(status="running", started_at__lt=now - allowed).select_related("app"):
+    for build in Build.unfinished().filter(status="running", started_at__lt=now - allowed).select_related("app"):
         _fail_build(build, f"The build took longer than {settings.BUILD_DEADLINE} s.")
-    for build in Build.objects.filter(status="queued", created_at__lt=now - QUEUED_FOR).select_related("app"):
-        _fail_build(build, "No worker took it within a day.")
-    for rollout in Rollout.objects.filter(status="queued", created_at__lt=now - QUEUED_FOR).select_related("app"):
+    for build in Build.unfinished().filter(status="queued", created_at__lt=now - QUEUED_FOR).select_related("app"):
+        _fail_build(build, "No worker took it within a day.", faultless=True)
+    for rollout in Rollout.unfinished().filter(status="queued", created_at__lt=now - QUEUED_FOR).select_related("app"):
         if not rollout.inherits_change and rollout.renew():
             reason = "No worker took it within a day. Nothing that runs was changed."
             with transaction.atomic():
@@ -236,11 +237,11 @@ def _end_overdue() -> None:
             logs.pages_changed(rollout.app_id)
 
 
-def _fail_build(build: Build, reason: str) -> None:
+def _fail_build(build: Build, reason: str, *, faultless: bool = False) -> None:
     """Raising the epoch first takes the pen from whoever may still hold it."""
     try:
         if build.renew():
-            _end_build(build, "failed", reason)
+            _end_build(build, "failed", reason, faultless=faultless)
             discard(build)
             logs.pages_changed(build.app_id)
             actions.start_next_build(build.app_id)

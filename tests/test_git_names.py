@@ -217,6 +217,7 @@ def test_tokens_and_keys_that_can_not_work_are_refused_without_showing_them():
         ("fatal: fetch-pack: invalid index-pack output", "malformed"),
         ("error: RPC failed; curl 56\nfatal: early EOF", "unreachable"),
         ("fatal: write error: No space left on device", "disk"),
+        ("fatal: sha1 file '<stdout>' write error: No space left on device\nfatal: index-pack failed", "disk"),
         ("fatal: mismatched algorithms: client sha1; server sha256", "object_format"),
         ("something new", "unknown"),
     ],

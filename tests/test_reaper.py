@@ -93,6 +93,7 @@ def test_a_build_begins_again_once_and_what_killed_two_workers_kills_no_third(re
     jobs.reap()
     made.refresh_from_db()
     assert (made.status, made.reason) == ("failed", "Its workers died twice; it is not tried again.")
+    assert made.faultless, "its commit may still be promoted by itself"
     assert [line.message for line in logs.after(made.owner, 0)] == [made.reason]
     assert not upload_of(made).exists()
     assert len(waiting("builds")) == 1
@@ -118,6 +119,7 @@ def test_a_build_that_hangs_ends_though_its_heart_beats(redis, settings):
     in_time.refresh_from_db()
     assert (made.status, in_time.status) == ("failed", "running")
     assert "took longer than" in made.reason and not upload_of(made).exists()
+    assert not made.faultless, "it would hang again"
     with pytest.raises(Stale):
         logs.append(hung, [logs.Line("build", "still here")])
 
@@ -131,6 +133,7 @@ def test_what_nobody_took_for_a_day_ends(redis):
         assert row.status == "failed" and "No worker took it within a day" in row.reason
         assert row.finished_at
     assert [line.message for line in logs.after(old_rollout.owner, 0)] == [old_rollout.reason]
+    assert old_build.faultless
 
 
 def test_a_promote_while_redis_was_away_is_made_good(redis, settings):

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from django.test import Client
 
 from releases import actions, jobs
-from releases.models import AuditEntry, Build, LogLine, Source, Token
+from releases.models import AuditEntry, Build, LogLine, Release, Source, Token
 from releases.pipeline.repositories import github_name
 from tests import factories, github_payloads
 from tests.git_server import Origin, serving
@@ -207,6 +207,29 @@ def test_exactly_the_commit_that_was_asked_for_is_built(api, origin):
     assert (build["commit"], build["ref"], build["origin"]) == (second, "refs/heads/main", "git")
     build = built(api, commit=second[:9].upper())
     assert (build["status"], build["commit"]) == ("succeeded", second)
+
+
+def test_each_commit_is_built_with_its_own_manifest(api, origin):
+    """The first has none, the third a wrong one, and what the branch has now is that of the fourth."""
+    others = {"deployer.yml": "services: {api: {build: .}, jobs: {build: .}}"}
+    wrong = {"deployer.yml": "servces: {}"}
+    commits = [origin.commit({"app.py": "print(1)", **files}) for files in ({}, FILES, wrong, others)]
+    api("PUT", "/source", {"url": origin.url})
+    found = {}
+    for number in (3, 1, 0, 2):
+        build = built(api, commit=commits[number])
+        release = Release.objects.filter(build=build["id"]).first()
+        found[number] = (
+            build["status"],
+            release and sorted(release.manifest["services"]),
+            release and release.images.keys(),
+        )
+    assert found == {
+        0: ("succeeded", ["web"], {"web"}),
+        1: ("succeeded", ["web"], {"web"}),
+        2: ("failed", None, None),
+        3: ("succeeded", ["api", "jobs"], {"api", "jobs"}),
+    }
 
 
 def test_a_token_reaches_the_repository_and_no_log(api, origin):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backports import tarfile  # the filters came to Python with 3.11.4, which Debian 12 does not have
 
+from releases.clients import disk
 from releases.errors import BuildFailed
 
 # tarfile reads a member's extended header in one piece, whatever size it claims; file contents come in small pieces.
@@ -64,9 +65,11 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int, max_files: int) -> tu
     except tarfile.FilterError as error:
         raise BuildFailed(f"The source archive is refused: {error}.") from error
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeError) as error:
-        raise BuildFailed(f"The source is not a whole .tar.gz archive: {error}.") from error
+        # Whatever commit it is said to be: that has arrived in pieces.
+        raise BuildFailed(f"The source is not a whole .tar.gz archive: {error}.", faultless=True) from error
     except (OSError, ValueError) as error:
-        raise BuildFailed(f"The source archive can't be unpacked: {error}.") from error
+        words = f"The source archive can't be unpacked: {error}."
+        raise BuildFailed(words, faultless=disk.is_to_blame(error)) from error
     return files, size
 
 

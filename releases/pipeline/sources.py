@@ -41,7 +41,7 @@ def bring(build: Build, folder: Path, log: BuildLog) -> None:
 def _unpack(build: Build, folder: Path, log: BuildLog) -> None:
     upload = upload_of(build)
     if not upload.is_file():
-        raise BuildFailed("The uploaded source is gone: upload it again.")
+        raise BuildFailed("The uploaded source is gone: upload it again.", faultless=True)
     limits = {"max_bytes": settings.SOURCE_MAX_BYTES, "max_files": settings.SOURCE_MAX_FILES}
     files, size = archive.unpack(upload, folder, **limits)
     if not files:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backports import tarfile
 
+from releases.clients import disk
 from releases.clients.git.ground import Ground
 from releases.clients.git.process import Process, Stop
 from releases.errors import SourceFailed
@@ -80,7 +81,8 @@ class Writer:
                 _refuse_outside(folder, entry)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise SourceFailed(f"The source can't be written: {reason}.", cause="path") from error
+            cause = "disk" if disk.is_to_blame(error) else "path"
+            raise SourceFailed(f"The source can't be written: {reason}.", cause=cause) from error
         _tell(say, "Submodules are not fetched; their folders are empty", [entry.path for entry in tree.submodules])
         _tell(say, "Files of Git LFS are not fetched; these are only pointers", pointers)
 

@@ -104,6 +104,7 @@ MEANINGS = [
     ),
     Meaning(r"error: (?:429|5\d\d)", "server", "{host} is in trouble: {words}", "Try again later.", True),
     Meaning(r"error: 30[1278]", "moved", "The repository has moved.", "Give its new URL."),
+    Meaning(r"No space left on device|Disk quota", "disk", "No space is left on this machine's disk.", "", True),
     Meaning(
         r"fsck|index-pack failed|unpack-objects failed|bad object|corrupt|invalid index-pack output",
         "malformed",
@@ -117,7 +118,6 @@ MEANINGS = [
         "Try again.",
         True,
     ),
-    Meaning(r"No space left on device|Disk quota", "disk", "No space is left on this machine's disk.", "", True),
 ]
 
 
