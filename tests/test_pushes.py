@@ -18,7 +18,7 @@ from tests import factories, github_payloads
 from tests.git_server import Origin, git, serving
 from tests.github_payloads import ONE, THREE, TWO
 from tests.github_stand_in import standing_in
-from tests.test_webhooks import source_of, told
+from tests.test_webhooks import handle_all, source_of, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RESULT = Result(manifest=deployer_yml.parse(factories.MANIFEST), images={"web": factories.IMAGE})
@@ -239,10 +239,12 @@ def test_an_app_that_only_builds_has_nothing_to_stop(app, deployer):
 
 
 def test_a_commit_that_failed_is_never_promoted_by_itself_again(app, deployer):
-    first = built(ONE)
-    ends(rollout_of(first), "rolled_back")
+    first = pushed(ONE)
+    ends(rollout_of(made(first)), "rolled_back")
     actions.resume(app, by=deployer)
-    again = built(ONE)
+    actions.replay_delivery(first.deliveries.get(), by=deployer)
+    handle_all()
+    again = made(Build.objects.exclude(pk=first.pk).get())
     assert rollout_of(again) is None
     assert again.refusals == ["1111111 is not promoted by itself again: its rollout 1 was rolled back."]
     release = again.releases.get()
@@ -251,9 +253,10 @@ def test_a_commit_that_failed_is_never_promoted_by_itself_again(app, deployer):
 
 def test_a_commit_whose_build_failed_is_not_promoted_unless_that_was_no_fault_of_its_own(app):
     mine = failed(pushed(ONE))
-    assert built(ONE).refusals == [f"1111111 is not promoted by itself again: its build {mine.pk} failed."]
+    led_back = built(ONE, before=THREE)
+    assert led_back.refusals == [f"1111111 is not promoted by itself again: its build {mine.pk} failed."]
     failed(pushed(TWO), faultless=True, cause="dns")
-    assert rollout_of(built(TWO)) is not None
+    assert rollout_of(built(TWO, before=THREE)) is not None
 
 
 def test_a_push_in_the_same_instant_as_a_rollback_never_undoes_it(app, deployer, together):

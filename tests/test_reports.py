@@ -1,18 +1,24 @@
 """Back to GitHub: commit statuses of builds, Deployments of rollouts; once, in order, and the newest wins."""
 
+import os
+import secrets
+import subprocess
+import sys
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.fernet import Fernet
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 
 from releases.models import Build, Rollout, Source
 from releases.pipeline import reports
 from releases.pipeline.reports import untold, words
 from releases.pipeline.reports.telling import tell
-from tests import factories
+from tests import databases, factories
 from tests.github_stand_in import app_key, standing_in
+from tests.web_server import ROOT, wait_until
 
 pytestmark = pytest.mark.django_db
 COMMIT, LATER = "0a1b2c3d4e" * 4, "f00dfeed12" * 4
@@ -367,6 +373,75 @@ def test_who_was_taken_for_dead_and_speaks_late_has_it_said_again(source, hub):
     Source.objects.update(reporter="")
     round_of_telling()
     assert [state for _, state, _ in told(hub)] == ["success"]
+
+
+class Held(list):
+    """Requests; the first is not answered before somebody lets it go."""
+
+    def __init__(self):
+        super().__init__()
+        self.came, self.go = threading.Event(), threading.Event()
+
+    def append(self, request):
+        super().append(request)
+        if len(self) == 1:
+            self.came.set()
+            self.go.wait(60)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_killed_while_it_tells_is_replaced_within_seconds(source, hub, settings, tmp_path):
+    """Killed with -9 in the middle of a request."""
+    made = build(source)
+    untold.settle_beginnings()
+    hub.requests = Held()
+    code = f"import django; django.setup(); from releases.pipeline.reports.telling import tell; tell({source.pk})"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=as_here(settings, tmp_path))
+    try:
+        assert hub.requests.came.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+        hub.requests.go.set()
+    assert Source.objects.get().reporter, "it had no time to say that it ends"
+    wait_until(lambda: round_of_telling() or Build.objects.get().told == "queued", what="a word to GitHub")
+    assert len(hub.requests) == 2 and made.pk
+
+
+def as_here(settings, home):
+    """The environment of a program that works on the tests' database, and speaks to the same GitHub."""
+    name = connection.settings_dict["NAME"]
+    url = databases.named(databases.server(), name) if databases.server() else f"sqlite:///{name}"
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "deployer.settings",
+        "DATABASE_URL": url,
+        "DEPLOYER_HOME": str(home),
+        "GITHUB_API_URL": settings.GITHUB_API_URL,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "HEARTBEAT_SECONDS": "0.1",
+        "HEARTBEAT_OLD_SECONDS": "1",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_long_for_an_answer_is_not_taken_for_dead(source, hub, settings):
+    settings.HEARTBEAT_SECONDS, settings.HEARTBEAT_OLD_SECONDS = 0.02, 5.0
+    build(source)
+    untold.settle_beginnings()
+    hub.requests = Held()
+    rounds = reports.Rounds()
+    rounds.go()
+    assert hub.requests.came.wait(60)
+    believed = Source.objects.get().reporter_until
+    wait_until(lambda: Source.objects.get().reporter_until > believed, what="a heartbeat")
+    tell(source.pk)
+    assert len(hub.requests) == 1
+    hub.requests.go.set()
+    for thread in list(rounds.threads.values()):
+        thread.join(30)
+    assert [state for _, state, _ in told(hub)] == ["pending"]
+    assert Source.objects.get().reporter == ""
 
 
 @pytest.mark.django_db(transaction=True)

@@ -209,6 +209,57 @@ def test_two_apps_of_one_repository_get_the_same_delivery(app):
     assert sorted(Build.objects.values_list("app__name", flat=True)) == ["shop", "worker"]
 
 
+@pytest.mark.parametrize("status", ["queued", "running", "succeeded", "failed", "cancelled"])
+def test_a_push_that_two_webhooks_tell_of_is_built_once_whatever_came_of_it(app, status):
+    payload = github_payloads.push()
+    first = told("push", payload)
+    Build.objects.update(status=status)
+    second = told("push", payload)
+    assert (first.decision, second.decision) == ("built", f"built already: {first.build.pk}")
+    assert second.build == first.build
+    assert Build.objects.count() == 1
+
+
+def test_a_pull_request_that_two_webhooks_tell_of_is_built_once(app):
+    Source.objects.update(build_pull_requests=True)
+    first, second = (told("pull_request", github_payloads.pull_request()) for _ in range(2))
+    assert second.decision == f"built already: {first.build.pk}"
+
+
+def test_a_pull_request_whose_build_failed_is_built_again_when_it_is_opened_again(app):
+    Source.objects.update(build_pull_requests=True)
+    told("pull_request", github_payloads.pull_request())
+    Build.objects.update(status="failed")
+    told("pull_request", github_payloads.pull_request(action="closed"))
+    assert told("pull_request", github_payloads.pull_request(action="reopened")).decision == "built"
+    Build.objects.update(status="succeeded")
+    told("pull_request", github_payloads.pull_request(action="closed"))
+    again = told("pull_request", github_payloads.pull_request(action="reopened"))
+    assert again.decision.startswith("built already: ")
+
+
+def test_a_branch_that_was_elsewhere_meanwhile_is_built_anew(app):
+    for commit, before in ((ONE, github_payloads.ZEROS), (TWO, ONE), (ONE, TWO)):
+        delivery = told("push", github_payloads.push(commit, before=before))
+        assert (delivery.decision, delivery.build.commit) == ("built", commit)
+
+
+def test_a_branch_and_a_tag_of_one_commit_are_two_builds(app):
+    Source.objects.update(build_tags=True)
+    told("push", github_payloads.push(ONE))
+    tag = github_payloads.push(ONE, ref="refs/tags/v1", head_commit=github_payloads.commit(ONE))
+    assert told("push", tag).decision == "built"
+
+
+def test_what_is_built_already_a_person_has_built_again(app, deployer):
+    delivery = told("push", github_payloads.push())
+    actions.replay_delivery(delivery, by=deployer)
+    handle_all()
+    assert Build.objects.filter(commit=ONE).count() == 2
+    actions.create_build_from_git(app, by=deployer, commit=ONE)
+    assert Build.objects.filter(commit=ONE).count() == 3
+
+
 def test_one_that_failed_is_tried_again_when_it_is_delivered_again(app):
     guid = str(uuid.uuid4())
     deliver("push", github_payloads.push(), guid=guid)

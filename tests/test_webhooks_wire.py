@@ -2,14 +2,19 @@
 
 import http.client
 import json
+import signal
 import socket
+import sqlite3
+import subprocess
+import sys
 import uuid
+from contextlib import closing
 
 import pytest
 
-from tests import github_payloads
+from tests import databases, github_payloads
 from tests.factories import together
-from tests.web_server import WebServer, wait_until
+from tests.web_server import ROOT, WebServer, wait_until
 
 MEBIBYTE = 1024**2
 pytestmark = pytest.mark.database
@@ -151,3 +156,61 @@ def test_many_in_the_same_instant_are_all_kept_once(server):
     answers = together(*[lambda each=each: post(server, *each)[0] for each in sent])
     assert answers == [202] * 40
     wait_until(lambda: len([guid for guid in kept(server) if guid.startswith("many-")]) == 20, what="all of them")
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_handling_leaves_all_of_it_to_the_next(server):
+    """Killed with -9 while it holds decisions that nobody else can see yet."""
+    pushes = {f"killed-{number:02}": f"{number + 1:040x}" for number in range(15)}
+    for guid, commit in pushes.items():
+        payload = github_payloads.push(commit, ref=f"refs/tags/{guid}", head_commit=github_payloads.commit(commit))
+        assert post(server, *delivery(server, payload, guid=guid))[0] == 202
+    server.behind("Source.objects.update(build_tags=True)")
+    server.behind("from django.conf import settings; settings.QUEUED_WITHOUT_JOB_SECONDS = 0.0")
+    worker = subprocess.Popen([sys.executable, "manage.py", "work", "rollouts"], cwd=ROOT, env=server.environment)
+    try:
+        with closing(databases.connect(server.database)) as database:
+            wait_until(lambda: caught_writing(worker, database), seconds=60, what="a decision")
+    finally:
+        worker.kill()
+        worker.wait()
+    assert server.behind("answer = Delivery.objects.filter(status='received').exists()")
+    server.behind(
+        """
+        import django_rq
+        from releases import jobs
+        jobs.reap()
+        (job,) = [job for job in django_rq.get_queue("webhooks").jobs][:1]
+        job.func(*job.args)
+        """
+    )
+    handled = server.behind(
+        "answer = list(Delivery.objects.filter(guid__startswith='killed-').values_list('guid', 'status', 'decision'))"
+    )
+    built = server.behind("answer = list(Build.objects.exclude(ref='refs/heads/main').values_list('ref', 'commit'))")
+    assert sorted(handled) == [[guid, "handled", "built"] for guid in pushes]
+    assert sorted(built) == [[f"refs/tags/{guid}", commit] for guid, commit in pushes.items()]
+
+
+def caught_writing(worker, database):
+    """Stopped while it has written what it has not committed; else it goes on."""
+    assert worker.poll() is None
+    worker.send_signal(signal.SIGSTOP)
+    if has_uncommitted(database):
+        return True
+    worker.send_signal(signal.SIGCONT)
+    return False
+
+
+def has_uncommitted(database):
+    """SQLite has one writer: whether there is one now. PostgreSQL says who has written a build and is not done."""
+    if not isinstance(database, sqlite3.Connection):
+        held = "SELECT count(*) FROM pg_locks JOIN pg_class ON pg_class.oid = relation WHERE relname = 'releases_build'"
+        mine = "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        return database.execute(f"{held} {mine} AND mode = 'RowExclusiveLock'").fetchone()[0] > 0
+    database.execute("PRAGMA busy_timeout = 0")
+    try:
+        database.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return True
+    database.execute("ROLLBACK")
+    return False

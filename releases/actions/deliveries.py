@@ -4,72 +4,51 @@ import json
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from releases import audit, logs, policy, queues
 from releases.actions import pushes
-from releases.errors import DeployerError, Invalid, NotAllowed
+from releases.errors import DeployerError, NotAllowed
 from releases.models import App, Delivery, Source
 from releases.models.app import NAME_PATTERN
 from releases.models.delivery import FAILED, HANDLED, RECEIVED
 from releases.models.locks import locked
 from releases.models.storable import fitted
 from releases.models.trouble import trouble_of
-from releases.pipeline.pushes import facts, signature
+from releases.pipeline.pushes.letters import STRANGER, Letter, judged
 from releases.policy import Actor
 
 logger = logging.getLogger(__name__)
-GUID = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
-EVENT = re.compile(r"[a-z_]{1,50}\Z")
 AT_ONCE, PAUSE_SECONDS = 10, 0.02
-# One answer, whether the app is unknown or the signature wrong: who guesses learns nothing.
-STRANGER = "No app here takes this delivery: there is none of this name, or the signature is wrong."
-
-
-@dataclass(frozen=True)
-class Letter:
-    """What came, as it came. `body`: JSON, or (`is_form`) a form with it; `signature`: GitHub's header."""
-
-    app_name: str
-    event: str
-    guid: str
-    body: bytes
-    signature: str
-    is_form: bool = False
-
-
 Answer = DeployerError | int
 Key = tuple[int, str]
 
 
 def receive_deliveries(letters: Sequence[Letter]) -> list[Answer]:
-    """Keeps what GitHub sent, all of it in one short transaction; `open_inboxes` has it handled.
+    """Keeps what GitHub sent, all that is new in one short transaction; `open_inboxes` has it handled.
 
     Gives for each the number of its app, or why not: NotAllowed for whoever does not know the secret, Invalid. One that
     is known already is not kept twice; if it had failed it is tried again. Asks nobody but the database.
     """
     secrets = _secrets({letter.app_name for letter in letters})
-    judged = [_judged(letter, *secrets.get(letter.app_name, (0, ""))) for letter in letters]
-    rows = [row for row in judged if isinstance(row, Delivery)]
+    answers = [judged(letter, *secrets.get(letter.app_name, (0, ""))) for letter in letters]
+    rows = [row for row in answers if isinstance(row, Delivery)]
     try:
         if rows:
-            with transaction.atomic():
-                kept = _keep(rows)
-            _count_lost_races(kept)
+            _keep(rows)
     except IntegrityError:
         if len(letters) > 1:  # an app was deleted in this moment: the others are not to suffer from it
             return [answer for letter in letters for answer in receive_deliveries([letter])]
         return [NotAllowed(STRANGER, forbidden=True)]
-    return [row.app_id if isinstance(row, Delivery) else row for row in judged]
+    return [row.app_id if isinstance(row, Delivery) else row for row in answers]
 
 
 def open_inboxes(app_ids: Iterable[int]) -> None:
@@ -106,13 +85,19 @@ def replay_delivery(delivery: Delivery, *, by: Actor) -> Delivery:
 
 def sweep_deliveries() -> None:
     """Of each app the newest are kept; of those, the older half without what GitHub sent."""
-    for source in Source.objects.only("app_id"):
-        rows = Delivery.objects.filter(app_id=source.app_id).exclude(status=RECEIVED).order_by("-pk")
-        keys = rows.values_list("pk", flat=True)
-        if (bare := keys[settings.DELIVERIES_KEPT // 2 :].first()) is not None:
-            rows.filter(pk__lte=bare).exclude(body=None).update(body=None)
-        if (last := keys[settings.DELIVERIES_KEPT :].first()) is not None:
-            rows.filter(pk__lte=last).delete()
+    for app_id in Source.objects.values_list("app_id", flat=True):
+        with transaction.atomic():
+            if locked(App.objects.filter(pk=app_id)).exists():
+                _sweep(app_id)
+
+
+def _sweep(app_id: int) -> None:
+    rows = Delivery.objects.filter(app_id=app_id).exclude(status=RECEIVED).order_by("-pk")
+    keys = rows.values_list("pk", flat=True)
+    if (bare := keys[settings.DELIVERIES_KEPT // 2 :].first()) is not None:
+        rows.filter(pk__lte=bare).exclude(body=None).update(body=None)
+    if (last := keys[settings.DELIVERIES_KEPT :].first()) is not None:
+        rows.filter(pk__lte=last).delete()
 
 
 def _secrets(names: set[str]) -> dict[str, tuple[int, str]]:
@@ -127,95 +112,42 @@ def _secrets(names: set[str]) -> dict[str, tuple[int, str]]:
     return found
 
 
-def _judged(letter: Letter, app_id: int, secret: str) -> Delivery | DeployerError:
-    if not signature.fits(secret, letter.body, letter.signature):
-        return NotAllowed(STRANGER, forbidden=True)
-    if not GUID.match(letter.guid) or not EVENT.match(letter.event):
-        return Invalid("X-GitHub-Delivery or X-GitHub-Event is missing, or no name of a delivery or an event.")
-    try:
-        body = _unwrapped(letter.body) if letter.is_form else letter.body
-        told = _told(letter.event, _parsed(body))
-    except Invalid as error:
-        return error
-    return Delivery(app_id=app_id, guid=letter.guid, event=letter.event, body=body, **told)
+def _keep(rows: list[Delivery]) -> None:
+    """Those that are not known yet; of the others it is counted how often they came.
 
-
-def _keep(rows: list[Delivery]) -> dict[Key, Delivery]:
-    """Those that are not known yet, which it gives; of the others it is counted how often they came.
-
-    In one order, whoever does it: of two web servers that get the same ones neither waits for the other in a circle.
+    The new ones in one order, whoever does it: of two web servers that get the same ones neither waits for the other in
+    a circle.
     """
-    rows = sorted(rows, key=lambda row: (row.app_id, row.guid))
     here = Delivery.objects.filter(guid__in={row.guid for row in rows})
     known: set[Key] = set(here.values_list("app_id", "guid"))
-    fresh: dict[Key, Delivery] = {}
-    for row in rows:
-        key = (row.app_id, row.guid)
-        if key in known:
-            _came_again(*key)
-        elif key in fresh:
-            fresh[key].times += 1
-        else:
-            fresh[key] = row
-    Delivery.objects.bulk_create(fresh.values(), ignore_conflicts=True)
-    return fresh
+    times = Counter((row.app_id, row.guid) for row in rows)
+    fresh = {(row.app_id, row.guid): row for row in reversed(rows) if (row.app_id, row.guid) not in known}
+    for key, row in fresh.items():
+        row.times = times[key]
+    with transaction.atomic():
+        Delivery.objects.bulk_create((fresh[key] for key in sorted(fresh)), ignore_conflicts=True)
+    for key in sorted(known & times.keys() | _lost_races(fresh)):
+        _came_again(key, times[key])
 
 
-def _count_lost_races(kept: dict[Key, Delivery]) -> None:
+def _lost_races(fresh: dict[Key, Delivery]) -> set[Key]:
     """What another web server kept in the same instant came again with us."""
-    stored = Delivery.objects.filter(guid__in={guid for _, guid in kept})
-    for app_id, guid, queued_at in stored.values_list("app_id", "guid", "queued_at"):
-        ours = kept.get((app_id, guid))
-        if ours is not None and ours.queued_at != queued_at:
-            _came_again(app_id, guid)
+    stored = Delivery.objects.filter(guid__in={guid for _, guid in fresh}).values_list("app_id", "guid", "queued_at")
+    at = {(app_id, guid): queued_at for app_id, guid, queued_at in stored}
+    return {key for key, row in fresh.items() if key in at and at[key] != row.queued_at}
 
 
-def _came_again(app_id: int, guid: str) -> None:
-    """One that failed is tried again; one that was handled, or waits, is left alone."""
-    here = Delivery.objects.filter(app_id=app_id, guid=guid)
-    here.update(times=F("times") + 1)
-    here.filter(status=FAILED).update(status=RECEIVED, queued_at=timezone.now())
+def _came_again(key: Key, times: int) -> None:
+    """One that failed is tried again; one that was handled, or waits, is left alone.
 
-
-def _unwrapped(body: bytes) -> bytes:
-    try:
-        payload = parse_qs(body, strict_parsing=True, max_num_fields=10).get(b"payload", [])
-    except ValueError:
-        payload = []
-    if len(payload) != 1:
-        raise Invalid("The form has no field `payload`, or several.")
-    return payload[0]
-
-
-def _parsed(body: bytes) -> Any:
-    """Strict: what is kept is read again, and shown."""
-    try:
-        return json.loads(body.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Invalid("The payload is not JSON.") from error
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _told(event: str, payload: Any) -> dict[str, Any]:
-    """What a list of deliveries shows of it, and what tells older pushes from newer ones."""
-    of = facts.repository(payload)
-    return _of_fact(event, payload) | ({"repository_id": of.id} if of else {})
-
-
-def _of_fact(event: str, payload: Any) -> dict[str, Any]:
-    try:
-        fact = facts.read(event, payload)
-    except facts.Unreadable:
-        return {}
-    if isinstance(fact, facts.Push):
-        columns = {"ref": fact.ref, "before": fact.before, "commit": fact.commit, "sender": fact.sender}
-        return fitted(Delivery, columns) | {"pushed_at": fact.pushed_at}
-    if isinstance(fact, facts.PullRequest):
-        return fitted(Delivery, {"ref": fact.ref, "commit": fact.commit, "sender": fact.sender})
-    return {"commit": fact.commit} if isinstance(fact, facts.Checked) else {}
+    Each by itself, in no transaction: who writes several must have locked their app, and GitHub waits for no app.
+    """
+    app_id, guid = key
+    Delivery.objects.filter(app_id=app_id, guid=guid).update(
+        times=F("times") + times,
+        status=Case(When(status=FAILED, then=Value(RECEIVED)), default=F("status")),
+        queued_at=Case(When(status=FAILED, then=Value(timezone.now())), default=F("queued_at")),
+    )
 
 
 def _handle_some(app_id: int) -> bool:

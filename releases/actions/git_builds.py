@@ -41,6 +41,8 @@ def create_build_from_git(
     waits for a slow server here. Raises Invalid, SourceFailed (no such name can be), NotAllowed.
     """
     policy.require("create_build", by=by, app=app)
+    if promote:
+        policy.require("promote", by=by)  # a token that may build only can't have it done for it
     if ref and commit:
         raise Invalid("Give a branch or tag, or a commit: not both.")
     if commit and not COMMIT.match(commit := commit.lower()):

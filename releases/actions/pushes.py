@@ -24,6 +24,7 @@ from releases.pipeline.repositories import github_name
 
 # A commit that could not be fetched, say, is tried so often without anybody asking.
 TRIES = 3
+CAME_TO_NOTHING = ("failed", "cancelled", "superseded")
 
 
 def answer(app: App, delivery: Delivery, payload: Any) -> tuple[str, Build | None]:
@@ -51,7 +52,7 @@ def answer(app: App, delivery: Delivery, payload: Any) -> tuple[str, Build | Non
         _awaiting(app, decision.look_at).update(checks_due=timezone.now())
     if decision.build is None:
         return decision.words, None
-    if not delivery.replayed_by and (known := _found_already(app, decision.build)):
+    if not delivery.replayed_by and (known := _built_already(app, delivery, decision.build)):
         return f"built already: {known.pk}", known
     try:
         with transaction.atomic():
@@ -143,12 +144,25 @@ def _after_checks(app: App, build: Build, state: str, words: str) -> list[str]:
     return []
 
 
-def _found_already(app: App, wanted: Wanted) -> Build | None:
-    """What the reconciler made of this push, where that was quicker."""
+def _built_already(app: App, delivery: Delivery, wanted: Wanted) -> Build | None:
+    """The newest build of this branch, if it is of the commit that it leads to now: there is nothing new to build.
+
+    The reconciler was quicker, the same push is told by a second webhook, or the branch was away and is back. Of one
+    that came to nothing another is made, unless what led to it is only told once more.
+    """
     newest = app.builds.filter(ref=wanted.ref, origin__in=Build.AUTOMATIC).order_by("-created_at").first()
-    if newest is None or (newest.commit, newest.origin) != (wanted.commit, RECONCILER):
+    if newest is None or newest.commit != wanted.commit or newest.images_removed_at:
         return None
-    return newest
+    if newest.origin == RECONCILER or newest.status not in CAME_TO_NOTHING:
+        return newest
+    return newest if _told_before(app, delivery) == (delivery.before, newest.pk) else None
+
+
+def _told_before(app: App, delivery: Delivery) -> tuple[str, str | None] | None:
+    """What the newest other delivery about this branch said that it led from, and which build came of it."""
+    about = {"event": delivery.event, "ref": delivery.ref, "repository_id": delivery.repository_id}
+    others = app.deliveries.filter(**about).exclude(pk=delivery.pk).order_by("-pk")
+    return others.values_list("before", "build_id").first()
 
 
 def _awaiting(app: App, commit: str) -> Any:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import transaction
 
 from releases import audit, logs, policy
+from releases.actions import stopping
 from releases.errors import Invalid, NotAllowed, SourceFailed
 from releases.models import App, Source
 from releases.models.encrypted import Sealed
@@ -62,10 +63,12 @@ def set_source(
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=app.pk)
         policy.require("manage_source", by=by, app=app)
+        stopping.settle(app)  # by what was wished until now
+        app.refresh_from_db(fields=["stopped_at", "stopped_by", "stopped_why"])
         source = Source.objects.filter(app=app).first()
         secret = "" if source else Source.new_secret()
         if source is None:
-            source = Source(app=app, judged=app.rollouts_made, webhook_secret=secret, **by.columns())
+            source = Source(app=app, webhook_secret=secret, **by.columns())
         changed = [name for name, value in wanted.items() if getattr(source, name) != value]
         if "url" in changed:
             wanted |= dict.fromkeys(OF_THE_ADDRESS, "") | UNSEEN
@@ -99,6 +102,7 @@ def remove_source(app: App, *, by: Actor) -> None:
     """Deployer forgets the repository and who it was there; builds and deliveries stay."""
     with transaction.atomic():
         source = _own(app, by)
+        stopping.settle(app)
         audit.record("remove_source", by=by, app=app, subject=source.url)
         source.delete()
         logs.pages_changed(app.pk)

@@ -1,7 +1,9 @@
 """When an app promotes nothing by itself any more: after what went wrong, and after a person went back on purpose."""
 
+from typing import Any
+
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from releases import audit, logs, policy
@@ -16,11 +18,17 @@ from releases.policy import Actor, Reason
 ENDED_BADLY = ("rolled_back", "failed")
 
 
+NOTHING_STOPPED: dict[str, Any] = {"stopped_at": None, "stopped_by": "", "stopped_why": ""}
+
+
 def stop(app: App, *, by: Actor, why: str) -> None:
-    """From now on only a person promotes. Called in the transaction of what was the cause, with the app locked."""
+    """From now on only a person promotes. Called in the transaction of what was the cause, with the app locked.
+
+    It is kept also where a push promotes nothing anyway: whoever wishes later that it does has not resumed by that.
+    """
     columns = {"stopped_at": timezone.now(), "stopped_by": by.label, "stopped_why": why}
-    here = Source.objects.filter(app=app, stopped_at=None, on_push=PROMOTE)
-    if here.update(**fitted(Source, columns)):
+    stopped = App.objects.filter(pk=app.pk, stopped_at=None).update(**fitted(App, columns))
+    if stopped and promotes_by_itself(app):
         audit.record("stop_promoting", by=by, app=app, subject=app.name, why=why)
         logs.pages_changed(app.pk)
 
@@ -31,36 +39,44 @@ def resume(app: App, *, by: Actor) -> Source:
         app = locked(App.objects.all()).get(pk=app.pk)
         policy.require("resume", by=by, app=app)
         settle(app)
-        source = Source.objects.filter(app=app).first()
+        source = Source.objects.filter(app=app).select_related("app").first()
         if source is None or source.stopped_at is None:
             raise NotAllowed(f"{app.name} has not stopped promoting by itself.")
-        source.stopped_at, source.stopped_by, source.stopped_why = None, "", ""
-        source.save(update_fields=["stopped_at", "stopped_by", "stopped_why"])
+        App.objects.filter(pk=app.pk).update(**NOTHING_STOPPED)
         audit.record("resume", by=by, app=app, subject=app.name)
         logs.pages_changed(app.pk)
+        source.app.refresh_from_db(fields=list(NOTHING_STOPPED))
     return source
 
 
-def settle(app: App) -> None:
-    """Look at the end of every automatic rollout once, however long after; the app is locked.
+def promotes_by_itself(app: App) -> bool:
+    """Whether that is wished."""
+    return Source.objects.filter(app=app, on_push=PROMOTE).exists()
 
-    Whatever promotes by itself calls this first: so nothing is lost with a worker that dies right after an end.
+
+def settle(app: App) -> None:
+    """Look at the end of every rollout once, however long after; the app is locked.
+
+    Whatever promotes by itself, or changes whether that is wished, calls this first: so nothing is lost with a worker
+    that dies right after an end, nor with a repository that is disconnected meanwhile.
     """
-    source = Source.objects.filter(app=app).first()
-    if source is None:
-        return
+    judged = App.objects.values_list("judged", flat=True).get(pk=app.pk)
     ended = (
-        app.rollouts.filter(automatic=True, number__gt=source.judged)
+        app.rollouts.filter(number__gt=judged)
         .exclude(status__in=Rollout.unfinished_statuses())
         .select_related("release__build")
-        .defer(*Rollout.LARGE)
+        .defer(*Rollout.LARGE, "release__env", "release__manifest")
         .order_by("number")
     )
     for rollout in ended:
-        Source.objects.filter(pk=source.pk).update(judged=rollout.number)
+        App.objects.filter(pk=app.pk).update(judged=rollout.number)
         aborted = rollout.status == "cancelled" and rollout.abort_requested_at
-        if rollout.status in ENDED_BADLY or aborted:
+        if rollout.automatic and (rollout.status in ENDED_BADLY or aborted):
             stop(app, by=policy.SYSTEM, why=_what_happened(rollout))
+        elif rollout.status == "succeeded" and not promotes_by_itself(app):
+            # Where all is promoted by hand anyway, a hand that goes on is all the resuming that there is.
+            went_on = App.objects.filter(pk=app.pk, stopped_at__lt=rollout.release.build.created_at)
+            went_on.update(**NOTHING_STOPPED)
 
 
 def settle_app(app_id: int) -> None:
@@ -72,9 +88,11 @@ def settle_app(app_id: int) -> None:
 
 
 def unsettled() -> list[int]:
-    """The apps with an automatic rollout whose end nobody has looked at."""
-    ended = Rollout.objects.filter(automatic=True, number__gt=F("app__source__judged"))
-    return list(ended.exclude(status__in=Rollout.unfinished_statuses()).values_list("app_id", flat=True).distinct())
+    """The apps with a rollout whose end nobody has looked at."""
+    ended = Rollout.objects.filter(app=OuterRef("pk"), number__gt=OuterRef("judged"))
+    ended = ended.exclude(status__in=Rollout.unfinished_statuses())
+    apps = App.objects.filter(Exists(ended), rollouts_made__gt=F("judged"))
+    return list(apps.order_by("pk").values_list("pk", flat=True))
 
 
 def refusals(app: App, build: Build) -> list[Reason]:
@@ -82,7 +100,7 @@ def refusals(app: App, build: Build) -> list[Reason]:
 
     not here, as what it writes must last also where this is a reason to undo all else.
     """
-    source = Source.objects.filter(app=app).first()
+    source = Source.objects.filter(app=app).select_related("app").first()
     if source is None or source.on_push != PROMOTE:
         return [Reason("not_asked", f"A push to {app.name} promotes nothing any more.")]
     reasons = []

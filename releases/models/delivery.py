@@ -13,7 +13,10 @@ GUID_MAX = 64
 
 
 class Delivery(models.Model):
-    """`guid`: GitHub's own name of it, the same whenever it is sent again. `body`: JSON, as it was signed."""
+    """`guid`: GitHub's own name of it, the same whenever it is sent again. `body`: JSON, as it was signed.
+
+    Who writes more than one of an app's in a transaction has locked the app before: else two wait for each other.
+    """
 
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="deliveries")
     guid = models.CharField(max_length=GUID_MAX)

@@ -1,6 +1,7 @@
 """A source: the Git repository that an app is built from, and what a push to it does."""
 
 import secrets
+from datetime import datetime
 
 from django.db import models
 
@@ -14,7 +15,7 @@ BRANCH_MAX = 255
 
 
 class Source(Authored):
-    """`stopped_at`: since when nothing is promoted by itself; only a person goes on from there."""
+    """That an app has stopped promoting by itself stays with the app, whichever repository it has."""
 
     app = models.OneToOneField(App, on_delete=models.CASCADE, related_name="source")
     url = models.CharField(max_length=1000, help_text="of the repository, without a credential")
@@ -35,11 +36,6 @@ class Source(Authored):
     # What GitHub's deliveries say of the repository: its number stays when it is renamed.
     repository_id = models.BigIntegerField(null=True)
     repository_name = models.CharField(max_length=200, blank=True)
-
-    stopped_at = models.DateTimeField(null=True)
-    stopped_by = models.CharField(max_length=200, blank=True)
-    stopped_why = models.TextField(blank=True)
-    judged = models.PositiveIntegerField(default=0, help_text="the newest rollout whose end has been looked at")
 
     # The branch as last seen: by comparing, what no delivery told is found.
     head = models.CharField(max_length=40, blank=True)
@@ -62,6 +58,19 @@ class Source(Authored):
 
     def __str__(self) -> str:
         return f"Source of {self.app.name}"
+
+    @property
+    def stopped_at(self) -> datetime | None:
+        """Since when a push promotes nothing though it should; only a person goes on from there."""
+        return self.app.stopped_at if self.on_push == PROMOTE else None
+
+    @property
+    def stopped_by(self) -> str:
+        return self.app.stopped_by if self.stopped_at else ""
+
+    @property
+    def stopped_why(self) -> str:
+        return self.app.stopped_why if self.stopped_at else ""
 
     @staticmethod
     def new_secret() -> str:

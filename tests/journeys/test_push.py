@@ -103,7 +103,8 @@ def test_from_a_push_to_the_version_that_answers(house, app, tmp_path):
     )
     clone.push("two")
     app.answers("version two")
-    assert [each["decision"] for each in app.get("/deliveries")["items"]] == ["built", "built"]
+    decisions = [each["decision"].split(":")[0] for each in app.get("/deliveries")["items"]]
+    assert decisions in (["built", "built"], ["built already", "built"])  # comparing may be quicker than the hook
 
     # GitHub could not reach us: it is only late.
     hook = (clone.origin / "hooks" / "post-receive").read_bytes()

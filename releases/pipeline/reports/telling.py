@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from releases.clients.github import Repository
@@ -16,33 +15,29 @@ from releases.models.storable import fitted
 from releases.pipeline import repositories
 from releases.pipeline.addresses import addresses
 from releases.pipeline.reports import untold, words
+from releases.pipeline.reports.pen import PenLost, beating, held, keep, take
 
 logger = logging.getLogger(__name__)
-# More than one thing takes to be told, with all repeats: whoever holds the pen as long is taken for dead.
-PEN_FOR = timedelta(minutes=5)
 PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=15)
 RENAMED = (301, 302, 307, 308)
 # Of who we are there, not of the single thing: nothing else would be taken either.
 ABOUT_US = (None, 401, 403, 404, 410, 451)
 
 
-class _PenLost(Exception):
-    """Somebody else tells now, or the source has changed."""
-
-
 def tell(source_id: int) -> None:
     """Until all is told or somebody else tells; where GitHub can't be told the source says why, and when next."""
     pen = str(uuid.uuid4())
-    source = _take(source_id, pen)
+    source = take(source_id, pen)
     if source is None:
         return
     refused = ""
     try:
-        repository = _repository_of(source)
-        if repository is not None:
-            refused = _Teller(source, repository, pen).tell_all()
+        with beating(source.pk, pen):
+            repository = _repository_of(source)
+            if repository is not None:
+                refused = _Teller(source, repository, pen).tell_all()
         _note(source, pen, reporter="", report_after=None, report_failures=0, report_problem=refused)
-    except _PenLost:
+    except PenLost:
         logger.info("somebody else tells GitHub of %s, or it has changed", source.app.name)
     except GitHubError as error:
         _note_failure(source, pen, error)
@@ -68,7 +63,7 @@ class _Teller:
 
     def _settle(self, row: Build | Rollout, tell: Callable[[Any], None]) -> None:
         """Told as it is now; or GitHub does not take that, ever, and the next thing's turn comes."""
-        _keep(self.source, self.pen)
+        keep(self.source, self.pen)
         row.refresh_from_db(fields=["status", "reason"])
         try:
             try:
@@ -118,11 +113,11 @@ class _Teller:
     def _write_down(self, row: Build | Rollout) -> None:
         """Who lost the pen meanwhile may have said something old after something new: it is to be told once more."""
         rows = type(row)._default_manager.filter(pk=row.pk)
-        if _holds(self.source, self.pen):
+        if held(self.source, self.pen).exists():
             rows.update(told=row.status)
         else:
             rows.update(told="")
-            raise _PenLost
+            raise PenLost
 
 
 def _repository_of(source: Source) -> Repository | None:
@@ -136,31 +131,8 @@ def _repository_of(source: Source) -> Repository | None:
         raise GitHubError(words, status=404) from error
 
 
-def _take(source_id: int, pen: str) -> Source | None:
-    """The source, if nobody else holds its pen."""
-    now = timezone.now()
-    free = Q(reporter="") | Q(reporter_until=None) | Q(reporter_until__lt=now)
-    here = Source.objects.filter(free, pk=source_id).exclude(reports_since=None)
-    if not here.update(reporter=pen, reporter_until=now + PEN_FOR):
-        return None
-    return Source.objects.select_related("app").defer("app__staged").filter(pk=source_id, reporter=pen).first()
-
-
-def _held(source: Source, pen: str) -> Any:
-    return Source.objects.filter(pk=source.pk, reporter=pen, url=source.url)
-
-
-def _holds(source: Source, pen: str) -> bool:
-    return _held(source, pen).exists()
-
-
-def _keep(source: Source, pen: str) -> None:
-    if not _held(source, pen).update(reporter_until=timezone.now() + PEN_FOR):
-        raise _PenLost
-
-
 def _note(source: Source, pen: str, **changes: Any) -> None:
-    _held(source, pen).update(**fitted(Source, changes))
+    held(source, pen).update(**fitted(Source, changes))
 
 
 def _note_failure(source: Source, pen: str, error: GitHubError) -> None:
