@@ -89,8 +89,8 @@ def namespace(cluster):
 
 
 @contextmanager
-def mirrored(cluster):
-    mirror = Mirror(cluster, labels=manifests.OURS, prefix="deployer-")
+def mirrored(cluster, **options):
+    mirror = Mirror(cluster, labels=manifests.OURS, prefix="deployer-", **options)
     mirror.start()
     try:
         yield mirror
@@ -298,7 +298,7 @@ def refusal(mirror, namespace):
 
 def test_a_refusal_that_has_just_begun_is_waited_for_and_one_that_lasts_is_told(process, cluster, namespace):
     grudging = Grudging(process.kubeconfig)
-    with mirrored(grudging) as mirror:
+    with mirrored(grudging, patience=2) as mirror:
         eventually(lambda: refusal(mirror, namespace) is ClusterUnavailable)
         eventually(lambda: refusal(mirror, namespace) is Refused, seconds=30)
         grudging.refuses = False

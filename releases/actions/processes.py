@@ -1,6 +1,10 @@
-"""What runs: look and scale."""
+"""What runs: look, scale, restart, stop."""
+
+from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from releases import audit, logs, policy
 from releases.errors import Invalid, NotAllowed
@@ -14,21 +18,22 @@ from releases.policy import Actor
 COUNT_MAX = 1000
 
 
-def processes(app: App, *, by: Actor) -> list[Process]:
-    """The app's processes as the cluster reports them now. Raises ClusterUnavailable."""
-    policy.require("view", by=by)
-    return inspect.processes(app)
+def processes(app: App, *, by: Actor, runs: bool = False) -> list[Process]:
+    """The app's processes as the cluster reports them now; with `runs` also the one-off ones. Raises
+    ClusterUnavailable."""
+    policy.require("view", by=by, app=app)
+    return inspect.processes(app, runs=runs)
 
 
 def orphaned_volumes(app: App, *, by: Actor) -> list[Orphan]:
     """The app's volumes that no service uses any more. Raises ClusterUnavailable."""
-    policy.require("view", by=by)
+    policy.require("view", by=by, app=app)
     return inspect.orphaned_volumes(app)
 
 
 def scale(app: App, service: str, count: int, *, by: Actor) -> None:
     """Run `count` processes of `service`, now and in later releases. Raises Invalid, NotAllowed, ClusterUnavailable."""
-    policy.require("scale", by=by)
+    policy.require("scale", by=by, app=app)
     if not 0 <= count <= COUNT_MAX:
         raise Invalid(f"{count} processes can't be: a whole number from 0 to {COUNT_MAX}.")
     release = app.active_release or app.releases.first()
@@ -42,6 +47,35 @@ def scale(app: App, service: str, count: int, *, by: Actor) -> None:
         app = locked(App.objects.all()).get(pk=app.pk)
         App.objects.filter(pk=app.pk).update(scale={**app.scale, service: count})
         audit.record("scale", by=by, app=app, subject=service, count=count)
+        logs.pages_changed(app.pk)
+
+
+def restart(app: App, services: Sequence[str] = (), *, by: Actor) -> tuple[list[str], datetime]:
+    """Have the processes of these services, or of all, replaced, as gently as by a rollout, but by no new release.
+
+    Gives the services, and the moment: older processes of them go. It has whole seconds, as the cluster's times have:
+    else those made right after it would look older. Raises NotAllowed, also while a rollout runs; Invalid,
+    ClusterUnavailable, Refused.
+    """
+
+    def require() -> None:
+        policy.require("restart", by=by, app=app)
+
+    require()
+    now = timezone.now()
+    restarted = operate.restart(app, services, now.isoformat(), still_allowed=require)
+    with transaction.atomic():
+        audit.record("restart", by=by, app=app, services=restarted)
+        logs.pages_changed(app.pk)
+    return restarted, now.replace(microsecond=0)
+
+
+def stop_process(app: App, name: str, *, by: Actor) -> None:
+    """End one process: of a service, another one takes its place. Raises NotAllowed, NotFound, ClusterUnavailable."""
+    policy.require("stop_process", by=by, app=app)
+    service = operate.stop_process(app, name)
+    with transaction.atomic():
+        audit.record("stop_process", by=by, app=app, subject=name, service=service)
         logs.pages_changed(app.pk)
 
 

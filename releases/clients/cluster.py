@@ -125,14 +125,26 @@ class Cluster:
         return Watch(self.door.open("GET", _path(kind, None), query=query, timeout=WATCH_TIMEOUT), self.url)
 
     def follow_log(
-        self, namespace: str, pod: str, *, container: str, since: str = "", follow: bool = True, seconds: float = 75
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str,
+        since: str = "",
+        tail: int | None = None,
+        follow: bool = True,
+        previous: bool = False,
+        seconds: float = 75,
     ) -> LogLines:
         """(time, line) of a container from its beginning, or from the second of `since`, as the cluster wrote them.
 
-        With `follow` until the container has ended. Times are the cluster's own, of nine digits after the second.
-        Raises Refused while the container has not begun, NotFound; ClusterUnavailable after `seconds` of silence.
+        With `follow` until the container has ended; `previous`: of the run before this one; `tail`: the last ones
+        only. Times are the cluster's own, of nine digits after the second. Raises Refused while the container has not
+        begun, NotFound; ClusterUnavailable after `seconds` of silence.
         """
         query = {"container": container, "timestamps": "true", "follow": str(follow).lower()}
+        query |= {"previous": "true"} if previous else {}
+        query |= {"tailLines": str(tail)} if tail is not None else {}
         if since:
             query["sinceTime"] = FRACTION.sub("", since)  # the API knows whole seconds
         timeout = urllib3.Timeout(connect=3, read=seconds)

@@ -44,11 +44,15 @@ FIELDS = {
 class Mirror:
     """Lists, then watches, each kind in a thread of its own, in all namespaces; wakes who follows a namespace."""
 
-    def __init__(self, cluster: Cluster, *, labels: str, prefix: str) -> None:
-        """`labels`: which objects are ours. Events carry no labels: those in namespaces that begin with `prefix`."""
+    def __init__(self, cluster: Cluster, *, labels: str, prefix: str, patience: float = REFUSED_SECONDS) -> None:
+        """`labels`: which objects are ours. Events carry no labels: those in namespaces that begin with `prefix`.
+
+        `patience`: seconds for which a refusal counts as an absence.
+        """
         self.cluster = cluster
         self.labels = labels
         self.prefix = prefix
+        self.patience = patience
         self.lock = threading.Lock()
         # By kind and namespace: a look at one app must not walk through those of all the others.
         self.objects: dict[str, dict[str, dict[str, Object]]] = {kind: {} for kind in FIELDS}
@@ -227,7 +231,7 @@ class Mirror:
     def _raise_problem(self) -> None:
         """What stands in the way: a refusal that has just begun may pass, so it is waited for like an absence."""
         for error, since in list(self.problems.values()):
-            if isinstance(error, ClusterUnavailable) or time.monotonic() - since > REFUSED_SECONDS:
+            if isinstance(error, ClusterUnavailable) or time.monotonic() - since > self.patience:
                 raise error
             raise ClusterUnavailable(error.message)
 

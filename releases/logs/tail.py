@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from itertools import takewhile
 
 from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
@@ -31,7 +32,8 @@ class _Tail:
         self.last = last
         self.finished = False
         self.followers = 0
-        self.grown = asyncio.Condition()
+        # Set once, when there is more or the end is known; who comes later waits for the next one.
+        self.grown = asyncio.Event()
         self.task: asyncio.Task | None = None
 
     async def run(self) -> None:
@@ -47,13 +49,13 @@ class _Tail:
         """The status first: what is finished by then has all its lines stored."""
         while True:
             finished, lines = await database_sync_to_async(_look, thread_sensitive=False)(self.owner, self.last)
-            async with self.grown:
-                self.lines.extend(lines)
-                if lines:
-                    self.last = lines[-1].number
-                self.finished = finished and len(lines) < BATCH
-                if lines or self.finished:
-                    self.grown.notify_all()
+            self.lines.extend(lines)
+            if lines:
+                self.last = lines[-1].number
+            self.finished = finished and len(lines) < BATCH
+            if lines or self.finished:
+                grown, self.grown = self.grown, asyncio.Event()
+                grown.set()
             if len(lines) < BATCH:
                 return
 
@@ -63,7 +65,8 @@ class _Tail:
             return []
         if not self.lines or self.lines[0].number > number + 1:
             return None
-        return [line for line in self.lines if line.number > number]
+        # From the end: of thousands that are kept, each follower lacks the last few.
+        return list(takewhile(lambda line: line.number > number, reversed(self.lines)))[::-1]
 
 
 _tails: dict[tuple[asyncio.AbstractEventLoop, str], _Tail] = {}
@@ -93,8 +96,8 @@ async def follow(owner: str, number: int = 0) -> AsyncIterator[list[LogLine]]:
                 yield lines
             elif tail.finished and number >= tail.last:
                 return
-            else:
-                yield await _wait(tail, number)
+            elif not await _grown(tail):
+                yield []
     finally:
         tail.followers -= 1
         if not tail.followers:
@@ -109,19 +112,18 @@ async def _older(owner: str, number: int) -> list[LogLine]:
         return await database_sync_to_async(after, thread_sensitive=False)(owner, number, BATCH)
     except (OperationalError, InterfaceError) as error:
         logger.info("the log of %s waits for the database: %s", owner, error)
-        await asyncio.sleep(LOOK_ANYWAY_SECONDS)
         return []
 
 
-async def _wait(tail: _Tail, number: int) -> list[LogLine]:
-    """Until there is more than `number`, the owner is finished, or some seconds have passed. Gives no lines itself."""
+async def _grown(tail: _Tail) -> bool:
+    """Whether there is more, or the end is known: waits some seconds for it. Asked in one go with `since`."""
     if tail.task and tail.task.done():
         tail.task.result()  # a tail that broke takes its followers with it: they connect again
-    async with tail.grown:
-        if tail.last <= number and not tail.finished:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(tail.grown.wait(), LOOK_ANYWAY_SECONDS * 2)
-    return []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOOK_ANYWAY_SECONDS * 2):
+            await tail.grown.wait()
+            return True
+    return False
 
 
 def _look(owner: str, number: int) -> tuple[bool, list[LogLine]]:
@@ -136,5 +138,4 @@ def _newest(owner: str) -> int:
 def _is_finished(owner: str) -> bool:
     """Also true of an owner that is gone."""
     model: type[Build] | type[Rollout] = Rollout if owner.startswith("rollout-") else Build
-    unfinished = model.objects.filter(status__in=model.unfinished_statuses())
-    return not unfinished.filter(pk=owner.removeprefix("rollout-")).exists()
+    return not model.unfinished().filter(pk=owner.removeprefix("rollout-")).exists()

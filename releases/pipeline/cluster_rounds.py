@@ -1,8 +1,11 @@
-"""Looks at every cluster every few seconds, each in a thread of its own: a deaf one delays no other."""
+"""Looks at every cluster every few seconds, each in a thread of its own: a deaf one delays no other.
+
+And sees to what has been left undone there."""
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -10,7 +13,7 @@ from django.db import connections
 
 from releases.models import Cluster
 from releases.models.encrypted import Sealed
-from releases.pipeline import cluster_state, reach
+from releases.pipeline import cluster_state, domains, reach, runs
 from releases.pipeline.cluster_state import Seen
 
 logger = logging.getLogger(__name__)
@@ -71,9 +74,19 @@ def _look(row: Cluster) -> None:
     try:
         seen = cluster_state.look(row)
         cluster_state.note(Cluster.objects.get(pk=row.pk, kubeconfig=row.kubeconfig), seen)
+        for settle in (domains.settle, runs.sweep) if not seen.problem else ():
+            _settle(settle, row)
     except Cluster.DoesNotExist:
         logger.debug("%s was changed or removed meanwhile", row)
     except Exception as error:
         logger.warning("the cluster %s could not be looked at: %s", row, type(error).__name__)
     finally:
         connections.close_all()
+
+
+def _settle(settle: Callable[[Cluster], None], row: Cluster) -> None:
+    """What can't be done now is done after the next look."""
+    try:
+        settle(row)
+    except Exception as error:
+        logger.warning("something is left undone in the cluster %s: %s", row, error)

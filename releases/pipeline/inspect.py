@@ -11,6 +11,8 @@ from releases.logs import Mask
 from releases.models import App
 from releases.pipeline import manifests, volumes
 from releases.pipeline import processes as pods
+from releases.pipeline.app_output import masking
+from releases.pipeline.app_output.spoken import is_output
 from releases.pipeline.ownership import Own
 from releases.pipeline.reach import cluster_of
 from releases.pipeline.volumes import Orphan
@@ -18,7 +20,11 @@ from releases.pipeline.volumes import Orphan
 
 @dataclass(frozen=True)
 class Process:
-    """One running copy of a service. `state`: ready, starting, broken or stopping; `reason` says why it is broken."""
+    """One running copy of a service, or (`is_run`) a one-off process with its image.
+
+    `state`: ready, starting, broken, stopping; of a one-off process also ended. `reason` says why it is broken, `words`
+    what the cluster says of it in any state. `node`: "" before it has a place.
+    """
 
     name: str
     service: str
@@ -27,15 +33,24 @@ class Process:
     restarts: int
     started_at: datetime | None
     reason: str = ""
+    words: str = ""
+    node: str = ""
+    created_at: datetime | None = None
+    is_run: bool = False
 
 
-def processes(app: App) -> list[Process]:
-    """Ordered by service and age. Raises ClusterUnavailable."""
+def processes(app: App, *, runs: bool = False) -> list[Process]:
+    """Ordered by service and age; with `runs` the one-off processes behind them. Raises ClusterUnavailable."""
     items, _ = cluster_of(app).list_all("Pod", app.namespace, labels=manifests.OURS)
-    rollout = app.unfinished_rollout
-    mask = Mask.of(rollout.release if rollout else None, app.active_release)
-    found = [_process(pod, mask) for pod in items if pods.service(pod)]
-    return sorted(found, key=lambda process: (process.service, str(process.started_at), process.name))
+    mask = masking.of_app(app, map(pods.release, items))
+    found = [_process(pod, mask) for pod in items if pods.service(pod) or (runs and pods.run_of(pod))]
+    return sorted(found, key=lambda process: (process.is_run, process.service, str(process.started_at), process.name))
+
+
+def sources(app: App) -> dict[str, str]:
+    """Process → its service, "" for that of a timer: all whose output is the app's. Raises ClusterUnavailable."""
+    items, _ = cluster_of(app).list_all("Pod", app.namespace, labels=manifests.OURS)
+    return {pods.name(pod): pods.service(pod) for pod in items if is_output(pod)}
 
 
 def embedded_version() -> str:
@@ -57,12 +72,17 @@ def _process(pod: dict, mask: Mask) -> Process:
     ailment = pods.ailment(pod)
     ended = pods.last_exit(pod)
     reason = (ailment.message or ailment.reason) if ailment else pods.exit_words(ended) if ended else ""
+    run, created = pods.run_of(pod), pod["metadata"]["creationTimestamp"]
     return Process(
         name=pods.name(pod),
-        service=pods.service(pod),
+        service=pods.service(pod) or run,
         release=pods.release(pod),
-        state=pods.state(pod),
+        state="ended" if run and pods.is_over(pod) else pods.state(pod),
         restarts=pods.container(pod).get("restartCount", 0),
-        started_at=parse_datetime(pod["status"].get("startTime") or pod["metadata"]["creationTimestamp"]),
+        started_at=parse_datetime(pods.status(pod).get("startTime") or created),
         reason="" if pods.is_ready(pod) else mask.hide(reason),
+        words=mask.hide(pods.state_words(pod)),
+        node=pod["spec"].get("nodeName") or "",
+        created_at=parse_datetime(created),
+        is_run=bool(run),
     )

@@ -44,7 +44,7 @@ def assess_job(
         return _doom("release_command", f"{COMMAND} failed: {words}.", "Look at the cluster's messages in the log.")
     if processes.has(job, "Complete") or any(_has_succeeded(pod, ours) for pod in pods):
         return COMPLETE
-    return _hopeless(pods, rules=rules, first_seen=first_seen, now=now, ours=ours) or PROGRESSING
+    return hopeless(pods, rules=rules, first_seen=first_seen, now=now, ours=ours) or PROGRESSING
 
 
 def sightings(
@@ -112,18 +112,24 @@ def _timed_out(spec: Object, pods: list[Object], *, rules: Rules, ours: Collecti
     return _doom("release_command", f"{COMMAND} did not end {within} and was stopped.", hint, pod, container)
 
 
-def _hopeless(
-    pods: list[Object], *, rules: Rules, first_seen: Mapping[str, datetime], now: datetime, ours: Collection[str]
+def hopeless(
+    pods: list[Object],
+    *,
+    rules: Rules,
+    first_seen: Mapping[str, datetime],
+    now: datetime,
+    ours: Collection[str] = processes.OURS,
+    who: str = COMMAND,
 ) -> Verdict | None:
-    """An image that is not there, a command that does not exist: the same verdicts as for a service."""
+    """An image that is not there, a command that does not exist: the same verdicts as for a service. `who` can't."""
     for pod in pods:
         ailment = None if processes.is_going(pod) else processes.ailment(pod, ours=ours)
         if ailment is None:
             continue
         waited = (now - first_seen.get(ailment_key(pod, ailment), now)).total_seconds()
         if waited >= diagnosis.patience(ailment, pull=rules.pull, start=rules.start):
-            reason = f"{COMMAND} can't {diagnosis.TASK[ailment.family]}: {ailment.message or ailment.reason}"
-            hint = diagnosis.hint(ailment, "the release command")
+            reason = f"{who} can't {diagnosis.TASK[ailment.family]}: {ailment.message or ailment.reason}"
+            hint = diagnosis.hint(ailment, who[0].lower() + who[1:])
             return _doom(ailment.family, reason, hint, pod, ailment.container)
     return None
 

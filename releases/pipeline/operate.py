@@ -1,18 +1,21 @@
-"""Change what runs without a release: scale, remove."""
+"""Change what runs without a release: scale, restart, stop a process, remove."""
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from django.conf import settings
 
-from releases.clients.cluster import Object
-from releases.errors import Conflict, NotAllowed
+from releases.clients.cluster import Cluster, Object
+from releases.errors import Conflict, Invalid, NotAllowed, NotFound
 from releases.models import App
-from releases.pipeline import autoscalers, manifests, written
+from releases.pipeline import autoscalers, manifests, processes, written
 from releases.pipeline.applying import SCALE_MANAGER
-from releases.pipeline.ownership import Own
+from releases.pipeline.ownership import Own, controller, is_of_run
 from releases.pipeline.reach import cluster_of
 
 TRIES = 20
+# Of its own, as for the scale: neither a promote nor a restore, which write as another, takes the restart back.
+RESTART_MANAGER = "deployer-restart"
 
 
 def scale(app: App, service: str, count: int) -> None:
@@ -51,6 +54,70 @@ def _refuse(app: App, service: str, count: int, live: Object, autoscaler: Object
         )
     name = autoscaler["metadata"]["name"]
     raise NotAllowed(f"The autoscaler {name} decides how many processes of {service} run: change that one.")
+
+
+def restart(app: App, services: Sequence[str], moment: str, *, still_allowed: Callable[[], None]) -> list[str]:
+    """Have the processes of `services`, or of all, replaced by new ones of the same release, as a rollout would do it.
+
+    Gives the services. `moment` names this restart. `still_allowed` raises when a rollout has begun: it is asked
+    between reading and writing, so that the write fails if that rollout was there first. Raises Invalid, NotAllowed,
+    ClusterUnavailable, Refused.
+    """
+    cluster, own = cluster_of(app), Own(settings.DEPLOYER_INSTALLATION)
+    found, _ = cluster.list_all("Deployment", app.namespace, labels=manifests.OURS)
+    running = {deployment["metadata"]["name"]: deployment for deployment in own.deployments(found)}
+    for service in services:
+        if service not in running:
+            known = f"it runs {', '.join(sorted(running))}" if running else "nothing of it runs"
+            raise Invalid(f"{app.name} runs no service {service[:60]}: {known}.")
+    if not running:
+        raise NotAllowed(f"Nothing of {app.name} runs: promote a release.")
+    chosen = sorted(set(services) or running)
+    for service in chosen:
+        _restart(cluster, running[service], moment, still_allowed)
+    return chosen
+
+
+def _restart(cluster: Cluster, live: Object, moment: str, still_allowed: Callable[[], None]) -> None:
+    service, namespace = live["metadata"]["name"], live["metadata"]["namespace"]
+    for _ in range(TRIES):
+        still_allowed()
+        with suppress(Conflict):
+            cluster.apply(manifests.restarted(live, moment), manager=RESTART_MANAGER, force=True)
+            return
+        now = cluster.find("Deployment", namespace, service)
+        if now is None or not Own(settings.DEPLOYER_INSTALLATION).is_ours(now):
+            raise NotAllowed(f"Deployment {service} was removed by somebody meanwhile.")
+        live = now
+    raise NotAllowed(f"Deployment {service} keeps changing: try again.")
+
+
+def stop_process(app: App, name: str) -> str:
+    """End one process; of a service, another one takes its place. Gives the service whose process it was.
+
+    Raises NotFound, ClusterUnavailable, Refused.
+    """
+    cluster, own = cluster_of(app), Own(settings.DEPLOYER_INSTALLATION)
+    pods, _ = cluster.list_all("Pod", app.namespace, labels=manifests.OURS)
+    pod = next((pod for pod in pods if processes.name(pod) == name), None)
+    service = (processes.service(pod) or processes.run_of(pod)) if pod else ""
+    if pod is None or not service:
+        raise NotFound(f"{app.name} has no process {name[:100]}.")
+    if is_of_run(pod):
+        jobs = own.of_runs(cluster.list_all("Job", app.namespace, labels=manifests.RUN)[0])
+        job = next((job for job in jobs if job["metadata"]["uid"] == controller(pod, "Job")), None)
+        if job is not None:
+            _delete(cluster, "Job", job, propagation="Foreground")
+    else:
+        _delete(cluster, "Pod", pod)
+    return service
+
+
+def _delete(cluster: Cluster, kind: str, obj: Object, **how: str) -> None:
+    """Exactly that one. That it is gone already is as well."""
+    metadata = obj["metadata"]
+    with suppress(Conflict):
+        cluster.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"], **how)
 
 
 def remove(app: App) -> None:

@@ -38,12 +38,16 @@ class Own:
         ours = {obj["metadata"]["uid"] for obj in replica_sets}
         return [obj for obj in objects if controller(obj, "ReplicaSet") in ours]
 
+    def of_runs(self, jobs: list[Object]) -> list[Object]:
+        """Those of one-off processes."""
+        return [job for job in jobs if self.is_ours(job) and is_of_run(job)]
+
     def view(self, view: View) -> View:
-        """What is ours of all that a namespace holds, but for what timers have begun: that is no part of a rollout.
-        Events stay: they are told by the uid of their object."""
+        """What is ours of all that a namespace holds, but for what timers and people have begun with a command: that
+        is no part of a rollout. Events stay: they are told by the uid of their object."""
         deployments = self.deployments(view.deployments)
         replica_sets = self.replica_sets(view.replica_sets, deployments)
-        jobs = [job for job in view.jobs if self.is_ours(job) and not controller(job, "CronJob")]
+        jobs = [job for job in view.jobs if self.is_ours(job) and not controller(job, "CronJob") and not is_of_run(job)]
         makers = {job["metadata"]["uid"] for job in jobs}
         of_jobs = [pod for pod in view.pods if controller(pod, "Job") in makers]
         return View(deployments, replica_sets, self.pods(view.pods, replica_sets) + of_jobs, jobs, view.events)
@@ -59,6 +63,11 @@ class Own:
 
     def _installation(self, obj: Object) -> str | None:
         return (obj["metadata"].get("annotations") or {}).get(manifests.INSTALLATION)
+
+
+def is_of_run(obj: Object) -> bool:
+    """A one-off process, or what belongs to it: it comes and goes by itself."""
+    return manifests.RUN in (obj["metadata"].get("labels") or {})
 
 
 def controller(obj: Object, kind: str) -> str:

@@ -72,6 +72,11 @@ def service(obj: Object) -> str:
     return (obj["metadata"].get("labels") or {}).get(manifests.SERVICE, "")
 
 
+def run_of(obj: Object) -> str:
+    """The service whose image and place a one-off process has; "" of what is none."""
+    return (obj["metadata"].get("labels") or {}).get(manifests.RUN, "")
+
+
 def status(obj: Object) -> Object:
     return obj.get("status") or {}
 
@@ -176,6 +181,24 @@ def state(pod: Object, *, exits_before: int = 0) -> str:
     if is_ready(pod):
         return "ready"
     return "broken" if ailment(pod) or exits(pod) > exits_before else "starting"
+
+
+def state_words(pod: Object) -> str:
+    """With what the cluster says about it: `starting: ContainerCreating`, `broken: exited with 3`."""
+    if is_going(pod) or is_ready(pod):
+        return state(pod)
+    ended = last_exit(pod)
+    if is_over(pod) and ended:
+        return f"ended: {exit_words(ended)}"
+    found = ailment(pod)
+    unplaced = condition(pod, "PodScheduled")
+    about = (
+        (": ".join(filter(None, (found.reason, found.message))) if found else "")
+        or (exit_words(ended) if ended else "")
+        or waiting_words(pod)
+        or ((unplaced.get("message") or "") if unplaced.get("status") == "False" else "")
+    )
+    return f"{state(pod)}: {about}" if about else state(pod)
 
 
 def _statuses(pod: Object, wanted: Collection[str]) -> list[tuple[Object, bool]]:

@@ -1,6 +1,5 @@
 """The release command: a Job of the new release, at most once by us, before anything that runs is changed."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from django.db import transaction
@@ -58,8 +57,8 @@ def _follow(ground: Ground, job: Object) -> Verdict:
             pods = command_job.pods(job, view.pods)
             seen = pods or seen
             output = output or _output(ground, pods)
-            while output and (lines := output.lines()):
-                ground.say_all(lines)
+            while output and (entries := output.entries()):
+                ground.say_all(command_output.lines(entries))
             live = next((seen for seen in view.jobs if command_job.uid(seen) == command_job.uid(job)), None)
             if live is None or _assess(ground, live, pods).status != "progressing":
                 verdict, pods = _asked(ground, job)
@@ -104,17 +103,16 @@ def _output(ground: Ground, pods: list[Object]) -> Output | None:
     """Of the pod whose container has begun."""
     for pod in pods:
         if (processes.container(pod).get("state") or {}).keys() & {"running", "terminated"}:
-            return Output(ground.rollout, ground.cluster, processes.name(pod), ground.woken)
+            return command_output.of_rollout(ground.rollout, ground.cluster, processes.name(pod), ground.woken)
     return None
 
 
 def _tell_rest(ground: Ground, output: Output | None) -> None:
     if output is None:
         return
-    rest: Iterator[list[logs.Line]] = output.rest()
     try:
-        for lines in rest:
-            ground.say_all(lines)
+        for entries in output.rest():
+            ground.say_all(command_output.lines(entries))
     except (Refused, NotFound) as error:
         ground.say(f"The end of its output could not be read: {error.message}", key="output lost")
 

@@ -7,17 +7,26 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from releases.pipeline.manifests import RESTARTED
+
 Object = dict[str, Any]
 Path = tuple[str, ...]
-OURS = {"deployer", "deployer-scale"}
+OURS = {"deployer", "deployer-scale", "deployer-restart"}
 ABSENT = object()
 
 
 def of(before: Object, live: Object) -> list[str]:
-    """One entry per field of the live Deployment's template that is not as it was `before`, with its owner."""
-    template = live["spec"]["template"]
+    """One entry per field of the live Deployment's template that is not as it was `before`, with its owner. That a
+    person has had its processes replaced is no difference."""
     entries = live["metadata"].get("managedFields") or []
-    return [_words(path, _owners(path, entries)) for path in _differences(before, template, ())]
+    differences = _differences(_unmarked(before), _unmarked(live["spec"]["template"]), ())
+    return [_words(path, _owners(path, entries)) for path in differences]
+
+
+def _unmarked(template: Object) -> Object:
+    metadata = dict(template.get("metadata") or {})
+    kept = {key: value for key, value in (metadata.pop("annotations", None) or {}).items() if key != RESTARTED}
+    return {**template, "metadata": metadata | ({"annotations": kept} if kept else {})}
 
 
 def _differences(before: Any, after: Any, path: Path) -> Iterator[Path]:

@@ -8,24 +8,30 @@ from releases.pipeline.manifests import commands, network, variables, workloads
 from releases.pipeline.manifests.commands import release_job, resumed
 from releases.pipeline.manifests.labels import (
     APP,
+    DOMAINS,
     EPOCH,
     INSTALLATION,
     MANAGED_BY,
     MANAGER,
     OURS,
     RELEASE,
+    RESTARTED,
+    RUN,
     SERVICE,
     TIMER,
     Object,
 )
+from releases.pipeline.manifests.network import OWN_DOMAINS, own_domains
+from releases.pipeline.manifests.one_off import run_job, run_secrets
 from releases.pipeline.manifests.pods import CONTAINER, INIT_CONTAINER
 from releases.pipeline.manifests.pull_secret import PULL_SECRET, pull_secret, pulls_with_secret
 from releases.pipeline.manifests.variables import secret_name
-from releases.pipeline.manifests.workloads import deadline_seconds, replicas, verify_seconds
+from releases.pipeline.manifests.workloads import deadline_seconds, replicas, restarted, verify_seconds
 
 __all__ = [
     "APP",
     "CONTAINER",
+    "DOMAINS",
     "EPOCH",
     "INIT_CONTAINER",
     "INSTALLATION",
@@ -33,19 +39,26 @@ __all__ = [
     "MANAGED_BY",
     "MANAGER",
     "OURS",
+    "OWN_DOMAINS",
     "PULL_SECRET",
     "RELEASE",
+    "RESTARTED",
+    "RUN",
     "SERVICE",
     "TIMER",
     "Object",
     "deadline_seconds",
     "namespace",
+    "own_domains",
     "pull_secret",
     "pulls_with_secret",
     "release_job",
     "render",
     "replicas",
+    "restarted",
     "resumed",
+    "run_job",
+    "run_secrets",
     "secret_name",
     "verify_seconds",
 ]

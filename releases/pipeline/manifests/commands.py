@@ -3,6 +3,7 @@
 from releases.models import Release
 from releases.pipeline.manifests import labels, pods
 from releases.pipeline.manifests.labels import Object
+from releases.pipeline.manifests.pull_secret import PULL_SECRET
 
 # A run that could not begin in this time is left out: nobody expects it any more.
 START_WITHIN_SECONDS = 300
@@ -12,6 +13,7 @@ RUNS_KEPT = 3
 def release_job(release: Release, *, number: int, installation: str, epoch: str, private: bool = False) -> Object:
     """The Job that runs the release command once it is let go: never again by itself, kept until we know its end."""
     command = release.manifest["release"]
+    pull_secret = PULL_SECRET if private else ""
     metadata = labels.metadata(release, f"release-{number}", {labels.RELEASE: release.pk})
     metadata["annotations"] = {labels.INSTALLATION: installation, labels.EPOCH: epoch}
     # Suspended: it begins once we have noted its uid, so that no worker that was taken over from can run it again.
@@ -19,7 +21,9 @@ def release_job(release: Release, *, number: int, installation: str, epoch: str,
         "suspend": True,
         "backoffLimit": 0,
         "activeDeadlineSeconds": command["timeout"],
-        "template": pods.command_pod(release, command["service"], command["command"], marks={}, private=private),
+        "template": pods.command_pod(
+            release, command["service"], command["command"], marks={}, pull_secret=pull_secret
+        ),
     }
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
@@ -34,10 +38,11 @@ def timer(release: Release, name: str, *, installation: str, private: bool = Fal
     """Runs at its times in UTC, never twice at once, and not again when it failed."""
     timer = release.manifest["timers"][name]
     marks = {labels.TIMER: name, labels.RELEASE: release.pk}
+    pull_secret = PULL_SECRET if private else ""
     job = {
         "backoffLimit": 0,
         "activeDeadlineSeconds": timer["timeout"],
-        "template": pods.command_pod(release, timer["service"], timer["command"], marks=marks, private=private),
+        "template": pods.command_pod(release, timer["service"], timer["command"], marks=marks, pull_secret=pull_secret),
     }
     # Each Job of it is known as ours, and whose release it runs.
     about = {"labels": labels.of_app(release) | marks, "annotations": {labels.INSTALLATION: installation}}

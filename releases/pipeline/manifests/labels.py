@@ -8,7 +8,13 @@ Object = dict[str, Any]
 
 MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "deployer"
 APP, SERVICE, RELEASE, TIMER = "deployer/app", "deployer/service", "deployer/release", "deployer/timer"
+RUN = "deployer/run"
+"""On a one-off process and what belongs to it: the service whose image and place it has."""
+# Of what belongs to the app itself, whichever release is active: no release brings it or takes it away.
+DOMAINS = "deployer/domains"
 INSTALLATION, EPOCH = "deployer/installation", "deployer/epoch"
+RESTARTED = "deployer/restarted"
+"""In the template of a Deployment: when a person last had its processes replaced."""
 OURS = f"{MANAGED_BY}={MANAGER}"
 
 

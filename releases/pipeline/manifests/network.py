@@ -1,12 +1,17 @@
 """How requests reach a service: within the cluster its Service object, from outside its Ingress."""
 
-from releases.models import Release
+import hashlib
+from collections.abc import Mapping
+
+from releases.models import App, Release
 from releases.pipeline.deployer_yml.sections import MAIN_PORT_NAME as PORT_NAME
 from releases.pipeline.deployer_yml.sections import SERVICE_PORT
 from releases.pipeline.manifests import labels
 from releases.pipeline.manifests.labels import Object
 
 CERTIFICATE_ISSUER = "cert-manager.io/cluster-issuer"
+# No service can be called so.
+OWN_DOMAINS = "own.domains"
 
 
 def service_object(release: Release, name: str) -> Object:
@@ -33,9 +38,7 @@ def service_object(release: Release, name: str) -> Object:
 def ingress(release: Release, name: str) -> Object:
     """Of a service with domains; its certificate is the manifest's Secret, else what the cluster's issuer makes."""
     service, cluster = release.manifest["services"][name], release.app.cluster
-    backend = {"service": {"name": name, "port": {"name": PORT_NAME}}}
-    paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
-    spec: Object = {"rules": [{"host": host, "http": {"paths": paths}} for host in service["domain"]]}
+    spec: Object = {"rules": [_rule(host, name) for host in service["domain"]]}
     metadata = labels.metadata(release, name, {labels.SERVICE: name})
     if cluster.ingress_class:
         spec["ingressClassName"] = cluster.ingress_class
@@ -44,4 +47,40 @@ def ingress(release: Release, name: str) -> Object:
     elif cluster.certificate_issuer:
         spec["tls"] = [{"hosts": service["domain"], "secretName": f"{name}-tls"}]
         metadata["annotations"] = {CERTIFICATE_ISSUER: cluster.certificate_issuer}
+    return _ingress(metadata, spec)
+
+
+def own_domains(app: App, hosts: Mapping[str, str], *, installation: str) -> Object:
+    """The Ingress of the domains that are the app's own, no release's. `hosts`: host → the service that it leads to.
+
+    Each has a certificate of its own: one that can't be had yet keeps none of the others from being renewed.
+    """
+    cluster = app.cluster
+    metadata: Object = {
+        "name": OWN_DOMAINS,
+        "namespace": app.namespace,
+        "labels": {labels.MANAGED_BY: labels.MANAGER, labels.APP: app.name, labels.DOMAINS: "own"},
+        "annotations": {labels.INSTALLATION: installation},
+    }
+    spec: Object = {"rules": [_rule(host, service) for host, service in sorted(hosts.items())]}
+    if cluster.ingress_class:
+        spec["ingressClassName"] = cluster.ingress_class
+    if cluster.certificate_issuer:
+        spec["tls"] = [{"hosts": [host], "secretName": certificate_name(host)} for host in sorted(hosts)]
+        metadata["annotations"][CERTIFICATE_ISSUER] = cluster.certificate_issuer
+    return _ingress(metadata, spec)
+
+
+def certificate_name(host: str) -> str:
+    """Of the Secret with the certificate of `host`: no longer than a name may be, and another for each host."""
+    digest = hashlib.sha256(host.encode()).hexdigest()[:10]
+    return f"{host.removeprefix('*.')[:200].rstrip('.-')}-{digest}-tls"
+
+
+def _rule(host: str, service: str) -> Object:
+    backend = {"service": {"name": service, "port": {"name": PORT_NAME}}}
+    return {"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+
+
+def _ingress(metadata: Object, spec: Object) -> Object:
     return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}

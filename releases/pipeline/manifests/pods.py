@@ -18,7 +18,7 @@ def service_pod(release: Release, name: str, *, private: bool = False) -> Object
     service = release.manifest["services"][name]
     container = _container(release, name, command=service["command"]) | _at_its_ports(service)
     mounts = [{"name": volume["name"], "mountPath": volume["path"]} for volume in service["volumes"]]
-    spec = _pod_spec(service, [container | _some("volumeMounts", mounts)], private=private)
+    spec = _pod_spec(service, [container | _some("volumeMounts", mounts)], pull_secret=PULL_SECRET if private else "")
     if service["initContainer"]:
         first = _container(release, name, command=service["initContainer"]["command"], called=INIT_CONTAINER)
         spec["initContainers"] = [first | _some("volumeMounts", mounts)]
@@ -31,15 +31,21 @@ def service_pod(release: Release, name: str, *, private: bool = False) -> Object
 
 
 def command_pod(
-    release: Release, service: str, command: list[str], *, marks: dict[str, str], private: bool = False
+    release: Release,
+    service: str,
+    command: list[str],
+    *,
+    marks: dict[str, str],
+    pull_secret: str = "",
+    env_secret: str = "",
 ) -> Object:
     """The template of a pod that runs `command` once.
 
     `marks`: labels in place of the service's, whose Service object must not send requests here. It mounts no volume:
-    a process of the service may have it.
+    a process of the service may have it. `env_secret`: what holds the variables, if it is not the release's own.
     """
-    container = _container(release, service, command=command)
-    spec = _pod_spec(release.manifest["services"][service], [container], private=private)
+    container = _container(release, service, command=command, env_secret=env_secret)
+    spec = _pod_spec(release.manifest["services"][service], [container], pull_secret=pull_secret)
     ours = labels.of_app(release) | {labels.RELEASE: release.pk} | marks
     return {"metadata": {"labels": ours}, "spec": spec | {"restartPolicy": "Never"}}
 
@@ -48,8 +54,9 @@ def claim_name(service: str, volume: str) -> str:
     return f"{service}-{volume}"
 
 
-def _pod_spec(service: Object, containers: list[Object], *, private: bool) -> Object:
-    pulled_with = _some("imagePullSecrets", [{"name": PULL_SECRET}] if private else [])
+def _pod_spec(service: Object, containers: list[Object], *, pull_secret: str) -> Object:
+    """`pull_secret`: "" for images that anybody may pull."""
+    pulled_with = _some("imagePullSecrets", [{"name": pull_secret}] if pull_secret else [])
     return pulled_with | {
         "containers": containers,
         "automountServiceAccountToken": False,
@@ -59,14 +66,16 @@ def _pod_spec(service: Object, containers: list[Object], *, private: bool) -> Ob
     }
 
 
-def _container(release: Release, name: str, *, command: list[str] | None, called: str = CONTAINER) -> Object:
+def _container(
+    release: Release, name: str, *, command: list[str] | None, called: str = CONTAINER, env_secret: str = ""
+) -> Object:
     scale = release.manifest["services"][name]["scale"]
     memory = f"{scale['memory']}Mi"
     container = {
         "name": called,
         "image": release.images[name],
         "env": [{"name": key, "value": value} for key, value in plain_variables(release, name)],
-        "envFrom": [{"secretRef": {"name": secret_name(release.pk)}}],
+        "envFrom": [{"secretRef": {"name": env_secret or secret_name(release.pk)}}],
         "resources": {"requests": {"cpu": f"{scale['cpu']}m", "memory": memory}, "limits": {"memory": memory}},
         "securityContext": {"allowPrivilegeEscalation": False},
         "terminationMessagePolicy": "FallbackToLogsOnError",

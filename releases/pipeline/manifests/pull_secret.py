@@ -13,25 +13,24 @@ DOCKER_HUB, DOCKER_HUB_KEY = "docker.io", "https://index.docker.io/v1/"
 
 
 def pull_secret(app: App, logins: Mapping[str, tuple[str, str]], *, installation: str) -> Object:
-    """`logins`: registry address → (user name, password).
-
-    https://kubernetes.io/docs/concepts/containers/images/#config-json: of several addresses the longest that fits.
-    """
-    auths = {_key(address): _login(*login) for address, login in sorted(logins.items())}
-    text = json.dumps({"auths": auths}, sort_keys=True)
+    """`logins`: registry address → (user name, password)."""
     metadata = {
         "name": PULL_SECRET,
         "namespace": app.namespace,
         "labels": {labels.MANAGED_BY: labels.MANAGER, labels.APP: app.name},
         "annotations": {labels.INSTALLATION: installation},
     }
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": metadata,
-        "type": "kubernetes.io/dockerconfigjson",
-        "data": {".dockerconfigjson": _base64(text)},
-    }
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **logins_secret(logins)}
+
+
+def logins_secret(logins: Mapping[str, tuple[str, str]]) -> Object:
+    """Type and data of a Secret with which images are pulled.
+
+    https://kubernetes.io/docs/concepts/containers/images/#config-json: of several addresses the longest that fits.
+    """
+    auths = {_key(address): _login(*login) for address, login in sorted(logins.items())}
+    text = json.dumps({"auths": auths}, sort_keys=True)
+    return {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": _base64(text)}}
 
 
 def pulls_with_secret(objects: list[Object]) -> bool:

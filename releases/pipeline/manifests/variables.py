@@ -12,9 +12,14 @@ def secret_name(release_id: str) -> str:
 
 
 def secret(release: Release) -> Object:
-    data = {name: base64.b64encode(value.encode()).decode() for name, value in sorted(release.env.items())}
     metadata = labels.metadata(release, secret_name(release.pk), {labels.RELEASE: release.pk})
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **variables_secret(release)}
+
+
+def variables_secret(release: Release) -> Object:
+    """Type and data of a Secret with the release's environment."""
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in sorted(release.env.items())}
+    return {"type": "Opaque", "data": data}
 
 
 def plain_variables(release: Release, name: str) -> list[tuple[str, str]]:

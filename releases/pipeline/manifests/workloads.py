@@ -34,6 +34,13 @@ def replicas(name: str, namespace: str, count: int) -> Object:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": count}}
 
 
+def restarted(deployment: Object, moment: str) -> Object:
+    """What has all processes of a Deployment replaced, in the version that was read; `deployer-restart` owns it."""
+    metadata = {key: deployment["metadata"][key] for key in ("name", "namespace", "resourceVersion")}
+    template = {"metadata": {"annotations": {labels.RESTARTED: moment}}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": template}}
+
+
 def verify_seconds(service: Object) -> int:
     """How long a new process must stay ready before it counts as available."""
     given = service["deployment"]["verify"]
