@@ -44,6 +44,9 @@ DEPLOYER_INSTALLATION = env.text(
     example="acme-production",
 )
 
+# Of the API: of each token or session, and of each address of people that are not known (yet). 0: not counted.
+API_REQUESTS_PER_MINUTE = env.whole("API_REQUESTS_PER_MINUTE", 3000, least=0)
+API_REQUESTS_PER_MINUTE_UNKNOWN = env.whole("API_REQUESTS_PER_MINUTE_UNKNOWN", 600, least=0)
 UPLOAD_MAX_BYTES = env.whole("UPLOAD_MAX_BYTES", 512 * 1024**2)
 SOURCE_MAX_BYTES = env.whole("SOURCE_MAX_BYTES", 2 * 1024**3)
 SOURCE_MAX_FILES = env.whole("SOURCE_MAX_FILES", 100_000)
@@ -214,6 +217,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_SUBDOMAINS")
 SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD")
 # Whether the hosts below ours, apps perhaps, speak HTTPS is not for us to say; nor what browsers are shipped with.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SESSION_ENGINE = "deployer.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

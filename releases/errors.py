@@ -39,6 +39,25 @@ class Taken(DeployerError):
     code = "taken"
 
 
+class KeyInUse(DeployerError):
+    """A request of the same Idempotency-Key is still being carried out."""
+
+    code = "in_progress"
+    retry_after = 1
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The request with the Idempotency-Key {key[:80]} is still being carried out: ask again.")
+
+
+class KeyMismatch(DeployerError):
+    """The same Idempotency-Key was given to another request."""
+
+    code = "idempotency_mismatch"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The Idempotency-Key {key[:80]} was given to another request before: take a new one.")
+
+
 class IllegalTransition(DeployerError):
     """A status move that the table of legal moves does not have, or that somebody else made first."""
 
@@ -52,8 +71,8 @@ class Stale(DeployerError):
 
 
 class BuildFailed(DeployerError):
-    """The person's build failed: the message is for them. `faultless`: not through its source, but through what it is
-    built with or where its images go."""
+    """The person's build failed: the message is for them. `faultless`: not through its source, but through how that
+    came here, what it is built with or where its images go."""
 
     code = "build_failed"
 
@@ -95,6 +114,14 @@ class RolloutFailed(DeployerError):
     ) -> None:
         super().__init__(message)
         self.cause, self.hint, self.evidence = cause, hint, evidence or []
+
+
+class RunFailed(DeployerError):
+    """A one-off process came to nothing. `code` says how: run_not_started, run_timed_out, run_stopped, run_failed."""
+
+    def __init__(self, message: str, *, reasons: list[str] | None = None, code: str = "run_failed") -> None:
+        super().__init__(message, reasons=reasons)
+        self.code = code
 
 
 class ClusterError(DeployerError):

@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 REAPER_KEY = "deployer:reaper"
 # There while a job for the deliveries of an app waits; a lost job is missed after so many seconds.
 INBOX_KEY, INBOX_SECONDS = "deployer:inbox:{}", 5
+# There while a web process carries the one-off process of this uid for a client.
+RUN_KEY = "deployer:run:{}"
 
 
 def enqueue_build(build: Build) -> None:
@@ -67,6 +69,16 @@ def missing_workers() -> str:
 def reaper_is_alive(seconds: float) -> None:
     """The reaper says so each round; it is missed after three."""
     django_rq.get_connection("rollouts").set(REAPER_KEY, "1", px=int(seconds * 3000) + 2000)
+
+
+def run_is_carried(uid: str, seconds: float) -> None:
+    """True for so long. Raises what Redis raises."""
+    django_rq.get_connection("rollouts").set(RUN_KEY.format(uid), "1", px=int(seconds * 1000))
+
+
+def is_run_carried(uid: str) -> bool:
+    """Raises what Redis raises."""
+    return bool(django_rq.get_connection("rollouts").exists(RUN_KEY.format(uid)))
 
 
 def _enqueue(queue: str, function: str, row: Build | Rollout) -> None:

@@ -1,11 +1,14 @@
 """Variables: a change is a release, promoted unless it is staged (DESIGN.md, "Not every change is a release")."""
 
+import json
+
 import pytest
+from django.test import Client
 
 from releases import actions
 from releases.actions.environment import TOTAL_MAX, VALUE_MAX
 from releases.errors import Invalid, NotAllowed
-from releases.models import App, AuditEntry, Rollout
+from releases.models import App, AuditEntry, Rollout, Token
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -195,3 +198,53 @@ def test_before_any_release_was_active_a_failed_one_does_not_take_the_variables_
     actions.set_env(app, by=deployer, set={"SECRET_KEY": "correct horse"}, unset=[])
     app.refresh_from_db()
     assert app.with_staged(app.environment())["SECRET_KEY"] == "correct horse"
+
+
+def test_replacing_them_all_leaves_nothing_else_staged_or_active(app, deployer):
+    factories.active(app, env={"KEPT": "1", "CHANGED": "2", "GONE": "3"})
+    App.objects.filter(pk=app.pk).update(staged={"STAGED": "x", "GONE": None, "KEPT": "other"})
+    change = actions.replace_env(app, by=deployer, variables={"KEPT": "1", "CHANGED": "4", "NEW": "5"})
+    assert change.release.env == {"KEPT": "1", "CHANGED": "4", "NEW": "5"} and change.rollout.release == change.release
+    assert change.release.description == "env add:NEW change:CHANGED remove:GONE"
+    app.refresh_from_db()
+    assert app.staged == {}
+    change.rollout.transition("cancelled")
+    same = actions.replace_env(app, by=deployer, variables={"KEPT": "1", "CHANGED": "2", "GONE": "3"})
+    assert (same.changed, same.release) == (False, None)
+    none = actions.replace_env(app, by=deployer, variables={}, stage=True)
+    assert none.release.env == {} and none.rollout is None
+    app.refresh_from_db()
+    assert app.with_staged(app.environment()) == {}
+
+
+def test_before_the_first_build_replacing_them_all_replaces_what_is_staged(app, deployer):
+    actions.set_env(app, by=deployer, set={"A": "1", "B": "2"}, unset=[])
+    actions.replace_env(app, by=deployer, variables={"B": "3"})
+    app.refresh_from_db()
+    assert app.staged == {"B": "3"}
+
+
+def test_what_can_not_be_is_no_whole_environment_either(app, deployer):
+    factories.active(app, env={"A": "1"})
+    for variables in ({"PORT": "1"}, {"1A": "x"}, {"A": "\x00"}):
+        with pytest.raises(Invalid):
+            actions.replace_env(app, by=deployer, variables=variables)
+    with pytest.raises(NotAllowed):
+        actions.replace_env(app, by=factories.actor("viewer"), variables={"A": "2"})
+    assert app.releases.count() == 1
+
+
+def test_all_are_replaced_over_the_api(app, deployer):
+    factories.active(app, env={"A": "1", "GONE": "x"})
+    client = Client(headers={"Authorization": f"Bearer {Token.issue(deployer.person, name='tests')[1]}"})
+    path = f"/api/apps/{app.name}/env"
+
+    def put(**document):
+        return client.put(path, json.dumps(document), content_type="application/json")
+
+    said = put(variables={"A": "2"})
+    assert said.status_code == 200 and said.json()["rollout"] == 2
+    assert app.releases.first().env == {"A": "2"}
+    assert put(variables={"A": 1}).status_code == 422 and put().status_code == 422
+    refused = put(variables={"A": "3"})
+    assert refused.status_code == 409 and "is still running" in refused.json()["error"]["message"]

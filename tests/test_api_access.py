@@ -87,7 +87,7 @@ def test_a_wrong_token_does_not_fall_back_to_the_session(ann: Person) -> None:
 
 
 def test_tokens_of_others_are_not_there(ann: Person) -> None:
-    bob = Person.objects.create_person("bob", role=Person.ADMINISTRATOR)
+    bob = Person.objects.create_person("bob", role=Person.DEPLOYER)
     token, _ = Token.issue(ann, name="hers")
     client = bearer(bob)
     assert [each["name"] for each in client.get("/api/tokens").json()] == ["laptop"]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 
 from releases import actions, policy
@@ -127,8 +127,28 @@ def test_uploads_that_are_none(client: Client) -> None:
     path = "/api/apps/shop/builds"
     refused(client.post(path, {"source": "not a file"}), 422)
     refused(client.post(path, b"{}", content_type="application/json"), 422)
+    refused(client.post(path, b"[" * 100_000, content_type="application/json"), 400)
     refused(client.post(path, b"garbage", content_type="multipart/form-data"), 400, 422)
     refused(client.post(path, b"garbage", content_type="multipart/form-data; boundary=x"), 400, 422)
+
+
+@pytest.mark.parametrize("path", ["env", "lock"])
+def test_an_app_that_is_deleted_in_that_moment_is_not_there(client: Client, path: str) -> None:
+    """After it was found, and before it is locked."""
+    left = ["it is there"]
+
+    def deleting(execute: Any, sql: str, *rest: Any) -> Any:
+        found = execute(sql, *rest)
+        if left and sql.startswith("SELECT") and 'FROM "releases_app"' in sql:
+            left.clear()
+            App.objects.all().delete()
+        return found
+
+    with connection.execute_wrapper(deleting):
+        body = {"env": {"variables": {"A": "b"}}, "lock": {"reason": "It is being moved"}}[path]
+        answer = client.put(f"/api/apps/shop/{path}", json.dumps(body), content_type="application/json")
+    refused(answer, 404)
+    assert not left
 
 
 def test_an_unknown_method_is_405_in_our_form(client: Client) -> None:

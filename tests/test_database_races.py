@@ -1,18 +1,19 @@
 """Whatever people, pushes and workers do in the same instant: one order of events comes of it, on every database."""
 
 import random
+from functools import partial
 
 import pytest
 from django.db import transaction
 
 from releases import actions, logs
-from releases.actions import next_release
+from releases.actions import Letter, next_release
 from releases.errors import DeployerError, IllegalTransition, NotAllowed, Stale
 from releases.logs import Line
 from releases.models import App, AuditEntry, Build, LogLine, Release, Rollout
 from releases.pipeline import deployer_yml
 from releases.pipeline.build import Result
-from tests import clusters, factories
+from tests import clusters, factories, github_payloads
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 ROUNDS = 6
@@ -228,3 +229,27 @@ def test_names_are_taken_once(together, by):
         results = together(*[lambda name=f"twin-{number}": actions.create_app(name, by=by)] * 3)
         assert [type(result).__name__ for result in results].count("App") == 1, results
         assert [type(result).__name__ for result in results].count("Taken") == 2, results
+
+
+def test_deliveries_that_come_again_while_they_are_handled(together, by):
+    """GitHub's order is not ours, and what is handled is written in yet another one."""
+    for turn in range(ROUNDS):
+        app = factories.app()
+        actions.set_source(app, by=factories.actor("administrator"), url="https://github.com/ada/engine.git")
+        secret = app.source.webhook_secret.open()
+        # By its name the first is the last.
+        letters = [_letter(app.name, secret, f"{turn}-{100 - number}", number) for number in range(20)]
+        for letter in letters:
+            assert actions.receive_deliveries([letter]) == [app.pk]
+        again = [partial(actions.receive_deliveries, letters)] * 3
+        results = together(lambda pk=app.pk: actions.handle_deliveries(pk), actions.sweep_deliveries, *again)
+        assert results == [None, None, *[[app.pk] * len(letters)] * 3]
+        actions.handle_deliveries(app.pk)
+        assert set(app.deliveries.values_list("status", "times")) == {("handled", 4)}
+        assert app.builds.get().commit == f"{len(letters):040x}"
+
+
+def _letter(app_name, secret, guid, number):
+    payload = github_payloads.push(f"{number + 1:040x}", before=f"{number:040x}")
+    body, headers = github_payloads.delivery(secret, "push", payload, guid=guid)
+    return Letter(app_name, "push", guid, body, headers["X-Hub-Signature-256"])

@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.management import call_command
 from django.test import Client
 
 from deployer.body_limit import SMALL, BodyLimit
 from deployer.origin import is_same
 from releases import actions, policy
-from releases.api.authentication import is_somebody, may_still_view
+from releases.api.authentication import is_somebody, may_still
 from releases.errors import NotAllowed
 from releases.models import AuditEntry, Person, Token
 
@@ -135,6 +136,17 @@ def test_an_address_with_a_nul_is_no_page(ann: Person) -> None:
     assert client.get("/apps/%00").status_code == 404
 
 
+@pytest.mark.parametrize("key", [r'"\000aaaaaaaaaaaa"', "a" * 5000, "é" * 32, r'"\342\202\254aaaaaaaa"'])
+def test_a_cookie_that_names_no_session_is_none(db: Any, settings: Any, key: str) -> None:
+    """Cookies may escape what a header can't hold."""
+    cookie = f"{settings.SESSION_COOKIE_NAME}={key}"
+    client = Client(headers={"cookie": cookie})
+    assert client.get("/api/me").status_code == 401
+    assert client.get("/").status_code == 302
+    assert client.get("/nowhere/").status_code == 404
+    assert not async_to_sync(is_somebody)({b"cookie": cookie.encode()})
+
+
 # --- Rights that end ------------------------------------------------------------------------------------------------
 
 
@@ -142,16 +154,18 @@ def test_a_stream_ends_with_the_right_of_who_opened_it(ann: Person, rf) -> None:
     token, _ = Token.issue(ann, name="laptop")
     request = rf.get("/")
     request.auth = token
-    assert may_still_view(request)
+    assert may_still("view", request) and may_still("run", request)
+    Person.objects.filter(pk=ann.pk).update(role=Person.VIEWER)
+    assert may_still("view", request) and not may_still("run", request)
     Token.objects.filter(pk=token.pk).update(revoked_at=token.created_at)
-    assert not may_still_view(request)
+    assert not may_still("view", request)
 
     client = Client()
     client.force_login(ann)
     request.auth, request.session = ann, client.session
-    assert may_still_view(request)
+    assert may_still("view", request)
     client.logout()
-    assert not may_still_view(request)
+    assert not may_still("view", request)
 
 
 def test_the_last_administrator_stays_one(ann: Person) -> None:

@@ -3,9 +3,9 @@
 import pytest
 from rq import SimpleWorker
 
-from releases import actions, jobs, queues
+from releases import actions, jobs, policy, queues
 from releases.errors import NotAllowed
-from releases.models import App, Build
+from releases.models import App, Build, Token
 from tests import factories
 
 MANIFEST = "services: {web: {command: python app.py}}"
@@ -24,8 +24,8 @@ def status(build) -> str:
     return Build.objects.get(pk=build.pk).status
 
 
-def place(row) -> str:
-    return actions.queue_place(type(row).objects.get(pk=row.pk))
+def place(row, by=policy.SYSTEM) -> str:
+    return actions.queue_place(type(row).objects.get(pk=row.pk), by=by)
 
 
 # --- In order -------------------------------------------------------------------------------------------------------
@@ -106,6 +106,9 @@ def test_a_build_says_its_place(redis, app, by):
     assert place(second) == f"2nd in line: {first.pk} of {app.name} is building"
     assert place(third) == f"3rd in line: {first.pk} of {app.name} is building"
     assert place(other) == f"4th in line: {first.pk} of {app.name} is building"
+    token, _ = Token.issue(by.person, name="robot", apps=[other.app])
+    words = "4th in line: a build of another app is building"
+    assert place(other, policy.actor_with(token)) == words, "it learns of no other app"
     Build.objects.all().update(status="succeeded")
     assert place(first) == ""
 

@@ -13,7 +13,7 @@ from releases.policy import Actor
 
 def abort(rollout: Rollout, *, by: Actor) -> None:
     """Stop it: nothing has changed yet → cancelled; else the previous release comes back. Raises NotAllowed."""
-    policy.require("abort", by=by)
+    policy.require("abort", by=by, app=rollout.app)
     with transaction.atomic():
         locked(App.objects.all()).get(pk=rollout.app_id)  # before the rollout, as everybody else locks them
         rollout = locked(Rollout.objects.all()).get(pk=rollout.pk)

@@ -6,25 +6,69 @@ from django.db import transaction
 from django.utils import timezone
 
 from releases import audit, policy
-from releases.errors import NotAllowed
-from releases.models import Token
+from releases.errors import Invalid, NotAllowed
+from releases.models import App, Token
+from releases.models.locks import locked
 from releases.policy import Actor
 
 
-def create_token(*, by: Actor, name: str, lifetime: timedelta | None = None) -> tuple[Token, str]:
-    """A token with the rights of the person who asks, and its secret, shown this once."""
-    policy.require("view", by=by)
+def create_token(
+    *,
+    by: Actor,
+    name: str,
+    lifetime: timedelta | None = None,
+    scopes: list[str] | None = None,
+    apps: list[str] | None = None,
+) -> tuple[Token, str]:
+    """A token of the person who asks, and its secret, shown this once. Raises Invalid, NotAllowed.
+
+    `scopes` and `apps` left out: all that who asks has; never more. One made with a token ends with that at the latest.
+    """
+    policy.require("manage_tokens", by=by)
     if by.person is None:
         raise NotAllowed("Only a person can have a token.", forbidden=True)
+    scopes = [Token.ADMIN] if scopes is None else scopes
+    if unknown := sorted({*scopes} - {*Token.SCOPES}):
+        raise Invalid(f"There is no scope {unknown[0][:60]}: there are {', '.join(Token.SCOPES)}.")
+    lifetime = _lifetime(by, lifetime)
     with transaction.atomic():
-        token, secret = Token.issue(by.person, name=name, lifetime=lifetime)
-        audit.record("create_token", by=by, subject=token.prefix, name=token.name)
+        token, secret = Token.issue(by.person, name=name, lifetime=lifetime, scopes=scopes, apps=_apps(by, apps))
+        audit.record(
+            "create_token", by=by, subject=token.prefix, name=token.name, scopes=token.scopes, apps=_names(token)
+        )
     return token, secret
 
 
 def revoke_token(token: Token, *, by: Actor) -> None:
-    if by.person is None or (token.person_id != by.person.pk and by.role != policy.ADMINISTRATOR):
-        raise NotAllowed("Only its owner or an administrator revokes a token.", forbidden=True)
+    """Its owner may, an administrator may, and so may whoever has it. Raises NotAllowed."""
+    if by.token is None or by.token.pk != token.pk:
+        policy.require("manage_tokens", by=by)
+        if by.person is None or token.person_id != by.person.pk:
+            policy.require("manage_people", by=by)
     with transaction.atomic():
         Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
         audit.record("revoke_token", by=by, subject=token.prefix, name=token.name)
+
+
+def _lifetime(by: Actor, asked: timedelta | None) -> timedelta | None:
+    if by.token is None or by.token.expires_at is None:
+        return asked
+    left = by.token.expires_at - timezone.now()
+    if asked is not None and asked > left:
+        raise NotAllowed(f"The token that you ask with ends before, {by.token.expires_at:%Y-%m-%d}.", forbidden=True)
+    return asked or left
+
+
+def _apps(by: Actor, names: list[str] | None) -> list[App] | None:
+    """Locked: one that is deleted meanwhile is deleted before or after."""
+    known = policy.reached(App.objects.order_by("pk"), by=by)
+    if names is None:
+        return None if by.apps is None else list(locked(known))
+    found = list(locked(known.filter(name__in=names)))
+    if unknown := sorted({*names} - {app.name for app in found}):
+        raise Invalid(f"There is no app {unknown[0][:60]}.")
+    return found
+
+
+def _names(token: Token) -> list[str] | None:
+    return None if token.all_apps else sorted(token.apps.values_list("name", flat=True))

@@ -1,8 +1,10 @@
 """Create and delete apps."""
 
 import re
+from datetime import timedelta
 from functools import partial
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -12,7 +14,7 @@ from releases.errors import DeployerError, Invalid, Taken
 from releases.models import App, LogLine
 from releases.models.app import NAME_MAX, NAME_PATTERN
 from releases.models.locks import locked
-from releases.pipeline import operate
+from releases.pipeline import operate, pushed_images
 from releases.pipeline.build import upload_of
 from releases.policy import Actor
 
@@ -63,7 +65,7 @@ def delete_app(app: App, *, by: Actor, abandon: bool = False) -> list[str]:
         left = [f"Namespace {app.namespace}, with what is in it, was left behind: {error.message}"]
     with transaction.atomic():
         app = _locked(app)
-        builds = list(app.builds.only("id"))
+        builds = list(app.builds.only("id", "status"))
         owners = [row.owner for row in [*builds, *app.rollouts.only("id")]]
         for build in builds:
             transaction.on_commit(partial(upload_of(build).unlink, missing_ok=True), robust=True)
@@ -73,6 +75,9 @@ def delete_app(app: App, *, by: Actor, abandon: bool = False) -> list[str]:
         # Last: whoever appended meanwhile has done so by now, and can't any more.
         for start in range(0, len(owners), 500):
             LogLine.objects.filter(owner__in=owners[start : start + 500]).delete()
+        must_have_ended = timezone.now() + timedelta(seconds=settings.BUILD_DEADLINE)  # whoever carries one may push
+        pushed_images.let_go(build.pk for build in builds if build.is_finished)
+        pushed_images.let_go((build.pk for build in builds), must_have_ended)
     return left
 
 

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 def ahead_of(build: Build) -> QuerySet[Build]:
     """The builds of its app that have to end before it may begin, in their order; none of one that has begun."""
-    others = Build.objects.filter(app=build.app_id, status__in=Build.unfinished_statuses()).exclude(pk=build.pk)
+    others = Build.unfinished().filter(app=build.app_id).exclude(pk=build.pk)
     if build.status != "queued":
         return others.none()
     older = Q(created_at__lt=build.created_at) | Q(created_at=build.created_at, pk__lt=build.pk)

@@ -37,7 +37,9 @@ def create_build(
     note: str = "",
 ) -> Build:
     """A queued build of the tar.gz in `source`. Raises Invalid (no gzip, or too large), NotAllowed."""
-    policy.require("create_build", by=by)
+    policy.require("create_build", by=by, app=app)
+    if promote:
+        policy.require("promote", by=by)  # a token that may build only can't have it done for it
     build = Build(
         app=app,
         description=description[:300],
@@ -66,7 +68,7 @@ def create_build(
 
 def cancel_build(build: Build, *, by: Actor) -> None:
     """At once if it has not begun, else within moments. Raises NotAllowed, also when it is over."""
-    policy.require("cancel_build", by=by)
+    policy.require("cancel_build", by=by, app=build.app)
     with transaction.atomic():
         build = locked(Build.objects.all()).get(pk=build.pk)
         if build.is_finished:
@@ -140,7 +142,11 @@ def _promote(release: Release, build: Build, app: App) -> tuple[list[str], list[
     except NotAllowed as refusal:
         reasons = refusal.reasons or [refusal.message]
         return reasons, [f"Not promoted: {reason}" for reason in reasons]
-    return [], [] if begun else [f"{release.pk} is promoted when the rollout that runs now is over."]
+    if begun:
+        return [], []
+    running = "the rollout that runs now is over" if app.unfinished_rollout else ""
+    when = " and ".join(filter(None, [running, next_release.unlocking(app)]))
+    return [], [f"{release.pk} is promoted when {when}."]
 
 
 def _store(source: BinaryIO, path: Path) -> int:

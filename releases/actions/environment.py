@@ -32,43 +32,64 @@ class EnvChange:
 
 def set_env(app: App, *, by: Actor, set: dict[str, str], unset: list[str], stage: bool = False) -> EnvChange:
     """Raises Invalid, and NotAllowed, also when the promote would be refused: then nothing has changed."""
-    policy.require("set_env", by=by)
-    _check(set, unset)
+    policy.require("set_env", by=by, app=app)
+    check_change(set, unset)
+    if not set and not unset:
+        raise Invalid("No variable was named.")
     with transaction.atomic():
-        app = locked(App.objects.all()).get(pk=app.pk)
-        policy.require("set_env", by=by, app=app)
+        return _change(_locked(app, by), set, unset, stage=stage, by=by)
+
+
+def replace_env(app: App, *, by: Actor, variables: dict[str, str], stage: bool = False) -> EnvChange:
+    """As `set_env`, but what is not among `variables` is unset, also what was staged."""
+    policy.require("set_env", by=by, app=app)
+    check_change(variables, [])
+    with transaction.atomic():
+        app = _locked(app, by)
         base = _base(app, stage=stage)
-        if base is None:
-            return _stage_only(app, set, unset, by=by)
-        before = dict(base.env)
-        after = {name: value for name, value in {**before, **set}.items() if name not in unset}
-        description = _describe(before, after)
-        # Until a release has ever been active, a failed one must not take with it what was set for good.
-        keep = stage or app.active_release is None
-        staged = _left_staged(app, _merged(app.staged, set, unset), stage=keep, named={*set, *unset})
-        if not description:
-            return _stage_alone(app, staged, by=by)
-        _check_total(after)
-        release = Release.objects.create(
-            app=app,
-            build_id=base.build_id,
-            manifest=base.manifest,
-            images=base.images,
-            env=after,
-            description=description,
-            **by.columns(),
-        )
-        logs.pages_changed(app.pk)
-        audit.record("set_env", by=by, app=app, subject=release.pk, set=sorted(set), unset=unset, stage=stage)
-        App.objects.filter(pk=app.pk).update(staged=staged)
-        if stage:
-            return EnvChange(release=release, staged=sorted({*set, *unset}))
-        return EnvChange(release=release, rollout=rollouts.promote(release, by=by))
+        known = {*(base.env if base else {}), *app.environment(), *app.staged}
+        return _change(app, variables, sorted(known - variables.keys()), stage=stage, by=by)
+
+
+def _locked(app: App, by: Actor) -> App:
+    app = locked(App.objects.all()).get(pk=app.pk)
+    policy.require("set_env", by=by, app=app)
+    return app
+
+
+def _change(app: App, set: dict[str, str], unset: list[str], *, stage: bool, by: Actor) -> EnvChange:
+    base = _base(app, stage=stage)
+    if base is None:
+        return _stage_only(app, set, unset, by=by)
+    before = dict(base.env)
+    after = changed(before, set, unset)
+    description = _describe(before, after)
+    # Until a release has ever been active, a failed one must not take with it what was set for good.
+    keep = stage or app.active_release is None
+    staged = _left_staged(app, _merged(app.staged, set, unset), stage=keep, named={*set, *unset})
+    if not description:
+        return _stage_alone(app, staged, by=by)
+    check_total(after)
+    release = Release.objects.create(
+        app=app,
+        build_id=base.build_id,
+        manifest=base.manifest,
+        images=base.images,
+        env=after,
+        description=description,
+        **by.columns(),
+    )
+    logs.pages_changed(app.pk)
+    audit.record("set_env", by=by, app=app, subject=release.pk, set=sorted(set), unset=unset, stage=stage)
+    App.objects.filter(pk=app.pk).update(staged=staged)
+    if stage:
+        return EnvChange(release=release, staged=sorted({*set, *unset}))
+    return EnvChange(release=release, rollout=rollouts.promote(release, by=by))
 
 
 def reveal_env(app: App, *, by: Actor) -> dict[str, str]:
     """The active release's variables with their values, staged ones applied before the first. Audited."""
-    policy.require("reveal_env", by=by)
+    policy.require("reveal_env", by=by, app=app)
     env = app.environment() if app.active_release else app.with_staged({})
     audit.record("reveal_env", by=by, app=app, names=sorted(env))
     return env
@@ -84,7 +105,7 @@ def _base(app: App, *, stage: bool) -> Release | None:
 
 def _stage_only(app: App, set: dict[str, str], unset: list[str], *, by: Actor) -> EnvChange:
     staged = {name: value for name, value in _merged(app.staged, set, unset).items() if value is not None}
-    _check_total(staged)
+    check_total(staged)
     App.objects.filter(pk=app.pk).update(staged=staged)
     audit.record("set_env", by=by, app=app, set=sorted(set), unset=unset, stage=True)
     logs.pages_changed(app.pk)
@@ -121,9 +142,13 @@ def _describe(before: dict[str, str], after: dict[str, str]) -> str:
     return text if len(text) <= 300 else text[:297] + "…"
 
 
-def _check(set: dict[str, str], unset: list[str]) -> None:
-    if not set and not unset:
-        raise Invalid("No variable was named.")
+def changed(env: dict[str, str], set: dict[str, str], unset: list[str]) -> dict[str, str]:
+    """`env` with the change made."""
+    return {name: value for name, value in {**env, **set}.items() if name not in unset}
+
+
+def check_change(set: dict[str, str], unset: list[str]) -> None:
+    """Raises Invalid: a name or value that can't be."""
     for name in [*set, *unset]:
         if not NAME.match(name):
             raise Invalid(
@@ -140,6 +165,7 @@ def _check(set: dict[str, str], unset: list[str]) -> None:
             raise Invalid(f"The value of {name} is larger than {VALUE_MAX // 1024} KiB, or holds a NUL or no text.")
 
 
-def _check_total(env: dict[str, str]) -> None:
+def check_total(env: dict[str, str]) -> None:
+    """Raises Invalid: more than a cluster stores."""
     if sum(len(name) + len(value.encode()) for name, value in env.items()) > TOTAL_MAX:
         raise Invalid(f"All variables together are larger than {TOTAL_MAX // 1024} KiB.")

@@ -1,4 +1,8 @@
-"""Promotes that nobody waits for: remembered while a rollout runs, and started at its end. The newest wins."""
+"""Promotes that nobody waits for: remembered while a rollout runs, and started at its end. The newest wins.
+
+One that nobody asked for in person is also remembered while the app is locked. Who asks for it in person is told that
+they must not: what they see is what happens.
+"""
 
 from django.db import transaction
 
@@ -11,17 +15,22 @@ from releases.models.storable import fitted
 from releases.policy import Actor, Reason
 
 WAITS_FOR = {"rollout_in_progress", "rolling_back"}
+LOCKED = "locked"
 
 
 def promote_when_free(
     release: Release, *, by: Actor, note: str = "", replace: bool = False, automatic: bool = False
 ) -> Rollout | None:
-    """Promote now; or, while a rollout runs, when that ends: then None. Raises NotAllowed for any other reason."""
+    """Promote now; or, while a rollout runs, when that ends: then None. Raises NotAllowed for any other reason.
+
+    `automatic`: while the app is locked, too.
+    """
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=release.app_id)
         running = rollouts.unfinished(app)
         reasons = policy.refusals("promote", by=by, app=app, release=release, replace=replace)
-        if running is None or not reasons or any(reason.name not in WAITS_FOR for reason in reasons):
+        waits_for = WAITS_FOR | {LOCKED} if automatic else WAITS_FOR
+        if not reasons or any(reason.name not in waits_for for reason in reasons):
             return rollouts.promote(release, by=by, note=note, replace=replace, automatic=automatic)
         known = app.next_release
         if known is not None and _age(known) > _age(release):
@@ -36,14 +45,26 @@ def promote_when_free(
             next_note=note,
             next_automatic=automatic,
         )
-        audit.record("promote_next", by=by, app=app, subject=release.pk, after=running.number)
-        logs.append(running, [logs.Line("system/deployer", f"{release.pk} is promoted when this rollout is over.")])
+        after = {"after": running.number} if running else {}
+        audit.record("promote_next", by=by, app=app, subject=release.pk, locked=app.lock is not None, **after)
+        if running is not None:
+            when = " and ".join(filter(None, ["this rollout is over", unlocking(app)]))
+            logs.append(running, [logs.Line("system/deployer", f"{release.pk} is promoted when {when}.")])
         logs.pages_changed(app.pk)
     return None
 
 
+def unlocking(app: App) -> str:
+    """What ends the lock that holds the app, as the end of a sentence; "" without one."""
+    lock = app.lock
+    if lock is None:
+        return ""
+    return f"{app.name} is unlocked" + (f", at the latest at {lock.until:{policy.MOMENT}}" if lock.until else "")
+
+
 def start_next(app_id: int) -> Rollout | None:
-    """Begin what is remembered, if nothing runs; what may not begin any more is dropped, and that is written down.
+    """Begin what is remembered, if nothing runs and the app is not locked; what may not begin any more is dropped, and
+    that is written down.
 
     Before that, the end of a rollout that began by itself is looked at: it may have been the last of them.
     """
@@ -51,7 +72,7 @@ def start_next(app_id: int) -> Rollout | None:
         app = locked(App.objects.all()).get(pk=app_id)
         stopping.settle(app)
         release = app.next_release
-        if release is None or rollouts.unfinished(app) is not None:
+        if release is None or app.lock is not None or rollouts.unfinished(app) is not None:
             return None
         by, note, automatic = _asked_by(app), app.next_note, app.next_automatic
         nobody = {"next_by": None, "next_by_label": "", "next_note": "", "next_automatic": False}

@@ -7,7 +7,7 @@ from releases import audit, logs, policy, queues
 from releases.actions import stopping
 from releases.errors import Invalid, NotAllowed
 from releases.models import App, Release, Rollout
-from releases.models.locks import locked
+from releases.models.locks import hosts_locked, locked
 from releases.policy import Actor
 
 
@@ -21,6 +21,8 @@ def promote(release: Release, *, by: Actor, note: str = "", replace: bool = Fals
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=release.app_id)
         running = unfinished(app) if replace else None
+        if release.has_hosts:
+            hosts_locked(app)
         policy.require("promote", by=by, app=app, release=release, replace=replace)
         if not automatic and _goes_back(app, release):
             stopping.stop(app, by=by, why=f"{by.label} went back to {release.pk}.")
@@ -35,6 +37,8 @@ def rollback(release: Release, *, by: Actor, note: str = "", replace: bool = Fal
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=release.app_id)
         running = unfinished(app) if replace else None
+        if release.has_hosts:
+            hosts_locked(app)
         policy.require("rollback", by=by, app=app, release=release, replace=replace)
         if app.active_release_id == release.pk and running is None:
             raise NotAllowed(f"{release.pk} is the active release already.")
@@ -57,9 +61,16 @@ def rollback(release: Release, *, by: Actor, note: str = "", replace: bool = Fal
         )
 
 
+def continue_rollout(rollout: Rollout, *, by: Actor) -> None:
+    """Raises NotAllowed: no strategy has a step yet that waits for a person."""
+    policy.require("continue_rollout", by=by, app=rollout.app)
+    state = "is over already" if rollout.is_finished else "does not wait for a person"
+    raise NotAllowed(f"Rollout {rollout.number} {state}: {rollout.status.replace('_', ' ')}.")
+
+
 def unfinished(app: App) -> Rollout | None:
     """The rollout that runs, locked: its worker can't move it until our transaction ends."""
-    running = Rollout.objects.filter(app=app, status__in=Rollout.unfinished_statuses())
+    running = Rollout.unfinished().filter(app=app)
     return locked(running).select_related("app").defer(*Rollout.LARGE).first()
 
 

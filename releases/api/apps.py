@@ -6,10 +6,11 @@ from typing import Annotated
 from ninja import Query, Router, Status
 from pydantic import BaseModel, StringConstraints
 
-from releases import actions
+from releases import actions, policy
 from releases.api.authentication import Request
 from releases.api.errors import documented
 from releases.api.fields import Body, Text
+from releases.api.lock import Lock, lock_in_short
 from releases.api.lookups import find_app
 from releases.errors import ClusterError, Invalid
 from releases.models import App, Rollout
@@ -29,6 +30,8 @@ class AppSummary(BaseModel):
     cluster_name: str
     status: str
     release: str | None
+    # The one that holds now: nothing is promoted meanwhile.
+    lock: Lock | None
     created: datetime
 
 
@@ -55,7 +58,15 @@ class AppInfo(AppSummary):
     # As last seen: its version, and what was wrong with it; "" for what is not known, or well.
     cluster_version: str
     cluster_problem: str
+    # Where the images of its builds go; null: to the default one.
+    registry: str | None
     by: str
+
+
+class AppChange(Body):
+    """What is left out stays. `registry`: the name of one; blank: the default one."""
+
+    registry: Annotated[Text, StringConstraints(max_length=200)] | None = None
 
 
 class LeftBehind(BaseModel):
@@ -65,12 +76,10 @@ class LeftBehind(BaseModel):
 @router.get("", response={200: list[AppSummary], **documented()})
 def list_apps(request: Request) -> list[AppSummary]:
     """All apps, by name."""
-    running = Rollout.objects.filter(status__in=Rollout.unfinished_statuses()).only("app_id", "status")
+    running = Rollout.unfinished().only("app_id", "status")
     unfinished = {rollout.app_id: rollout for rollout in running}
-    return [
-        _summary(app, unfinished.get(app.pk))
-        for app in App.objects.select_related("cluster").defer("staged", "scale", "cluster__kubeconfig")
-    ]
+    apps = App.objects.select_related("cluster").defer("staged", "scale", "cluster__kubeconfig")
+    return [_summary(app, unfinished.get(app.pk)) for app in policy.reached(apps, by=request.actor)]
 
 
 @router.post("", response={201: AppInfo, **documented(409)})
@@ -83,7 +92,16 @@ def create_app(request: Request, payload: NewApp) -> Status:
 @router.get("/{app_name}", response={200: AppInfo, **documented(404)})
 def app_info(request: Request, app_name: str) -> AppInfo:
     """Its first URL is its public address."""
-    return _info(find_app(app_name), request)
+    return _info(find_app(app_name, by=request.actor), request)
+
+
+@router.patch("/{app_name}", response={200: AppInfo, **documented(404)})
+def change_app(request: Request, app_name: str, payload: AppChange) -> AppInfo:
+    """Its name and its cluster are for good; what else it has, its other addresses change."""
+    app = find_app(app_name, by=request.actor)
+    if payload.registry is not None:
+        actions.use_registry(app, payload.registry, by=request.actor)
+    return _info(find_app(app_name, by=request.actor), request)
 
 
 @router.delete("/{app_name}", response={200: LeftBehind, 204: None, **documented(404, 409)})
@@ -95,7 +113,7 @@ def delete_app(
     `abandon`: also when its cluster doesn't answer or refuses; then what is there stays there, and the answer (200)
     says what that is.
     """
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     if confirm != app.name:
         raise Invalid(f"Deleting an app is final: confirm it with its name, ?confirm={app.name}.")
     left = actions.delete_app(app, by=request.actor, abandon=abandon)
@@ -109,6 +127,7 @@ def _summary(app: App, rollout: Rollout | None) -> AppSummary:
         cluster_name=app.cluster.name,
         status=status,
         release=app.active_release_id,
+        lock=lock_in_short(app),
         created=app.created_at,
     )
 
@@ -117,7 +136,7 @@ def _info(app: App, request: Request) -> AppInfo:
     rollout = app.unfinished_rollout
     processes, cluster = _processes(app, request)
     return AppInfo(
-        **_summary(app, rollout).model_dump(),
+        **dict(_summary(app, rollout)),
         urls=addresses(app, app.active_release),
         rollout=_unfinished(rollout) if rollout else None,
         next=app.next_release_id,
@@ -125,6 +144,7 @@ def _info(app: App, request: Request) -> AppInfo:
         cluster=cluster,
         cluster_version=app.cluster.version,
         cluster_problem=app.cluster.problem,
+        registry=app.registry.name if app.registry else None,
         by=app.by_label,
     )
 

@@ -1,17 +1,17 @@
 """Who asks: a bearer token, or the session of the pages. Either way `request.actor` is who acts."""
 
+from importlib import import_module
 from typing import Any
 
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, parse_cookie
 from ninja.errors import AuthenticationError
 from ninja.security import HttpBearer, SessionAuth
 
 from releases import policy
-from releases.models import Person, Token
+from releases.models import App, Person, Token
 
 
 class Request(HttpRequest):
@@ -25,20 +25,30 @@ async def is_somebody(headers: dict[bytes, bytes]) -> bool:
     return await database_sync_to_async(_is_somebody, thread_sensitive=False)(headers)
 
 
-def may_still_view(request: Request) -> bool:
+def recognised(request: Request) -> bool:
+    """Whether this request has credentials that are good, for an operation that also takes others. Refuses bad ones."""
+    for ask in (BearerToken(), Session()):
+        if found := ask(request):
+            request.auth = found  # type: ignore[attr-defined]
+            return True
+    return False
+
+
+def may_still(action: str, request: Request, app: App | None = None) -> bool:
     """Whether who opened a stream might open it again now: their token, session, person and role as stored."""
     auth = request.auth  # type: ignore[attr-defined]
     if isinstance(auth, Token):
         token = Token.objects.select_related("person").filter(pk=auth.pk).first()
-        person = token.person if token and token.is_valid else None
+        actor = policy.actor_with(token) if token and token.is_valid else None
     else:
         person = _session_person(request.session.session_key)
-    return person is not None and not policy.refusals("view", by=policy.actor_for(person))
+        actor = policy.actor_for(person) if person else None
+    return actor is not None and not policy.refusals(action, by=actor, app=app)
 
 
 def _session_person(key: str | None) -> Person | None:
     request = HttpRequest()
-    request.session = SessionStore(key)
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     person = get_user(request)
     return person if isinstance(person, Person) and person.is_active else None
 
@@ -67,7 +77,7 @@ class BearerToken(HttpBearer):
         if found is None:
             return None
         found.used()
-        request.actor = policy.actor_for(found.person, via=f"token {found.name}")  # type: ignore[attr-defined]
+        request.actor = policy.actor_with(found)  # type: ignore[attr-defined]
         policy.require("view", by=request.actor)  # type: ignore[attr-defined]
         return found
 

@@ -15,9 +15,12 @@ from releases import actions
 from releases.api.authentication import Request
 from releases.api.errors import documented
 from releases.api.fields import After, Body, Limit, Page, Sentence, StrictParser, Text, page_of
+from releases.api.idempotency import idempotent
 from releases.api.log_stream import SCHEMA, log_response
 from releases.api.lookups import find_app, find_build
 from releases.models import App, Build, Release, Rollout
+from releases.models.build import WAITING
+from releases.policy import Actor
 
 router = Router()
 
@@ -63,13 +66,13 @@ class BuildInfo(BaseModel):
 @router.get("", response={200: Page[BuildInfo], **documented(404)})
 def list_builds(request: Request, app_name: Path[str], limit: Limit, cursor: str = "") -> Page[BuildInfo]:
     """The newest first."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     builds = _with_results(Build.objects.filter(app=app)).order_by("-created_at", "-id")
     if cursor:
         last = find_build(app, cursor)
         builds = builds.filter(created_at__lte=last.created_at).exclude(created_at=last.created_at, id__gte=last.pk)
     rows = list(builds[: limit + 1])
-    return page_of([_info(app, build) for build in rows], [build.pk for build in rows], limit)
+    return page_of([_info(app, build, request.actor) for build in rows], [build.pk for build in rows], limit)
 
 
 class Commit(Body):
@@ -87,6 +90,7 @@ OR_JSON = {"requestBody": {"content": {"application/json": {"schema": Commit.mod
 
 
 @router.post("", response={201: BuildInfo, **documented(404, 409, 413)}, openapi_extra=OR_JSON)
+@idempotent
 def create_build(
     request: Request,
     app_name: Path[str],
@@ -105,10 +109,10 @@ def create_build(
 
     While a rollout runs that waits for its end; with `replace` it ends that one.
     """
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     if request.content_type == "application/json":
         build = actions.create_build_from_git(app, by=request.actor, **_commit(request).model_dump())
-        return Status(201, _found(app, build.pk))
+        return Status(201, _found(app, build.pk, request.actor))
     if source is None:
         raise ValidationError([{"type": "missing", "loc": ("file", "source"), "msg": "Field required"}])
     build = actions.create_build(
@@ -123,22 +127,23 @@ def create_build(
         replace=replace,
         note=note,
     )
-    return Status(201, _found(app, build.pk))
+    return Status(201, _found(app, build.pk, request.actor))
 
 
 @router.get("/{build_id}", response={200: BuildInfo, **documented(404)})
 def build_info(request: Request, app_name: Path[str], build_id: str) -> BuildInfo:
-    app = find_app(app_name)
-    return _found(app, find_build(app, build_id).pk)
+    """How it stands, and what it made."""
+    app = find_app(app_name, by=request.actor)
+    return _found(app, find_build(app, build_id).pk, request.actor)
 
 
 @router.post("/{build_id}/cancel", response={200: BuildInfo, **documented(404, 409)})
 def cancel_build(request: Request, app_name: Path[str], build_id: str) -> BuildInfo:
     """At once if it has not begun, else within moments."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     build = find_build(app, build_id)
     actions.cancel_build(build, by=request.actor)
-    return _found(app, build.pk)
+    return _found(app, build.pk, request.actor)
 
 
 @router.get("/{build_id}/log", response={200: None, **documented(404)}, openapi_extra=SCHEMA)
@@ -146,7 +151,7 @@ def build_log(
     request: Request, app_name: Path[str], build_id: str, after: After, follow: bool = False
 ) -> HttpResponseBase:
     """Its log after line `after`; with `follow` as it grows, until the build is over."""
-    return log_response(request, find_build(find_app(app_name), build_id), after, following=follow)
+    return log_response(request, find_build(find_app(app_name, by=request.actor), build_id), after, following=follow)
 
 
 def _commit(request: Request) -> Commit:
@@ -166,11 +171,11 @@ def _with_results(builds: QuerySet[Build]) -> QuerySet:
     return builds.defer("manifest", "images").annotate(made=Subquery(made)).annotate(started=Subquery(started))
 
 
-def _found(app: App, pk: str) -> BuildInfo:
-    return _info(app, _with_results(Build.objects.filter(pk=pk)).get())
+def _found(app: App, pk: str, by: Actor) -> BuildInfo:
+    return _info(app, _with_results(Build.objects.filter(pk=pk)).get(), by)
 
 
-def _info(app: App, build: Any) -> BuildInfo:
+def _info(app: App, build: Any, by: Actor) -> BuildInfo:
     return BuildInfo(
         id=build.pk,
         app=app.name,
@@ -186,8 +191,7 @@ def _info(app: App, build: Any) -> BuildInfo:
         promote=build.promote,
         replace=build.replace,
         refusals=build.refusals,
-        # What has begun, or was refused, waits no more: nothing is asked about those.
-        waiting_for="" if build.started or build.refusals else actions.queue_place(build),
+        waiting_for=actions.queue_place(build, by=by) if _may_wait(app, build) else "",
         log_removed=build.log_removed_at,
         images_removed=build.images_removed_at,
         checks=build.checks,
@@ -203,3 +207,11 @@ def _info(app: App, build: Any) -> BuildInfo:
         finished=build.finished_at,
         by=build.by_label,
     )
+
+
+def _may_wait(app: App, build: Any) -> bool:
+    """Of a page of builds few do, and what each waits for takes queries of its own."""
+    if build.started or build.refusals:
+        return False
+    remembered = app.next_release.build_id if app.next_release else ""
+    return not build.is_finished or build.checks == WAITING or build.pk == remembered

@@ -99,12 +99,14 @@ def create_cluster(request: Request, payload: NewCluster) -> Status:
 
 @router.get("/{cluster_name}", response={200: ClusterInfo, **documented(404)})
 def cluster_info(request: Request, cluster_name: str) -> ClusterInfo:
+    """What it is, and how it was when it was last asked."""
     policy.require("view", by=request.actor)
     return _info(find_cluster(cluster_name))
 
 
 @router.patch("/{cluster_name}", response={200: ClusterInfo, **documented(404, 409)})
 def change_cluster(request: Request, cluster_name: str, payload: ClusterChange) -> ClusterInfo:
+    """Change how it is reached or used. What is left out stays."""
     changes: dict[str, Any] = payload.model_dump(exclude_none=True)
     return _info(actions.change_cluster(find_cluster(cluster_name), **changes, by=request.actor))
 

@@ -36,6 +36,11 @@ class EnvironmentChange(Body):
     stage: bool = False
 
 
+class WholeEnvironment(Body):
+    variables: dict[str, str]
+    stage: bool = False
+
+
 class EnvironmentChanged(BaseModel):
     """`release` is null when nothing changed, or when the change waits for the first build: `staged` names it then."""
 
@@ -48,7 +53,7 @@ class EnvironmentChanged(BaseModel):
 @router.get("", response={200: Environment, **documented(404)})
 def environment(request: Request, app_name: Path[str], reveal: bool = False) -> Environment:
     """Values are masked unless `reveal` asks for them, which needs a right and is audited."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     if reveal:
         variables = actions.reveal_env(app, by=request.actor)
     else:
@@ -65,13 +70,18 @@ def environment(request: Request, app_name: Path[str], reveal: bool = False) -> 
 @router.patch("", response={200: EnvironmentChanged, **documented(404, 409)})
 def change_environment(request: Request, app_name: Path[str], payload: EnvironmentChange) -> EnvironmentChanged:
     """Set and unset variables: a new release, promoted at once unless `stage` is true."""
-    change = actions.set_env(
-        find_app(app_name),
-        by=request.actor,
-        set=payload.set,
-        unset=payload.unset,
-        stage=payload.stage,
-    )
+    app = find_app(app_name, by=request.actor)
+    return _changed(actions.set_env(app, by=request.actor, set=payload.set, unset=payload.unset, stage=payload.stage))
+
+
+@router.put("", response={200: EnvironmentChanged, **documented(404, 409)})
+def replace_environment(request: Request, app_name: Path[str], payload: WholeEnvironment) -> EnvironmentChanged:
+    """These variables and no others, staged ones too: a new release, promoted at once unless `stage` is true."""
+    app = find_app(app_name, by=request.actor)
+    return _changed(actions.replace_env(app, by=request.actor, variables=payload.variables, stage=payload.stage))
+
+
+def _changed(change: actions.EnvChange) -> EnvironmentChanged:
     return EnvironmentChanged(
         changed=change.changed,
         release=change.release.pk if change.release else None,

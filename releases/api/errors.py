@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
 from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
-from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from pydantic import BaseModel
@@ -19,12 +17,15 @@ from releases.models.trouble import trouble_of
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
+TOO_OFTEN = "You ask too often: wait until the next minute."
 LOCATIONS = {"body", "query", "path", "form", "file"}
 
 STATUS: dict[type[errors.DeployerError], int] = {
     errors.NotAllowed: 409,  # 403 for want of a right
     errors.Invalid: 422,
     errors.Taken: 409,
+    errors.KeyInUse: 409,
+    errors.KeyMismatch: 422,
     errors.IllegalTransition: 409,
     errors.Stale: 409,
     errors.RolloutFailed: 409,
@@ -50,7 +51,7 @@ class Error(BaseModel):
 
 def documented(*statuses: int) -> dict[int, type[Error]]:
     """The error statuses of an operation, for its schema. Every one that asks for credentials can also say these."""
-    return dict.fromkeys([400, 401, 403, 422, 503, *statuses], Error)
+    return dict.fromkeys([400, 401, 403, 422, 429, 503, *statuses], Error)
 
 
 def error(
@@ -71,6 +72,8 @@ def register(api: NinjaAPI) -> None:
         ValidationError: _malformed,
         HttpError: _http,
         Http404: lambda request, found: error(404, "not_found", str(found)),
+        # Between our finding it and our locking it.
+        ObjectDoesNotExist: lambda request, found: error(404, "not_found", "It was deleted in this moment."),
         DatabaseError: _database,
         SuspiciousOperation: _unreadable,
         BadRequest: _unreadable,
@@ -80,28 +83,6 @@ def register(api: NinjaAPI) -> None:
     }
     for kind, handler in ladder.items():
         api.add_exception_handler(kind, handler)
-
-
-def translate_wrong_methods(patterns: list[Any]) -> list[Any]:
-    """ninja answers a wrong method in plain text, past its exception handlers: here it gets our form."""
-    for pattern in patterns:
-        pattern.callback = _translating(pattern.callback)
-    return patterns
-
-
-def _translating(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    @csrf_exempt  # as ninja's own views: the session's authentication checks the CSRF token itself
-    @wraps(view)
-    def translated(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        if response.status_code != 405:
-            return response
-        allowed = response.get("Allow", "")
-        translation = error(405, "method_not_allowed", f"Here one can {allowed}, not {str(request.method)[:20]}.")
-        translation["Allow"] = allowed
-        return translation
-
-    return translated
 
 
 def _ours(request: HttpRequest, found: errors.DeployerError) -> HttpResponse:
@@ -131,6 +112,8 @@ def _in_words(fault: dict[str, Any]) -> str:
 def _http(request: HttpRequest, found: HttpError) -> HttpResponse:
     if found.status_code == 401:
         return error(401, CODES[401], "Credentials are needed: a bearer token, or a session.")
+    if found.status_code == 429:
+        return error(429, CODES[429], TOO_OFTEN)
     if found.status_code == 403 and "CSRF" in found.message:
         return error(403, "csrf", "The CSRF token is missing or wrong.")
     return error(found.status_code, CODES.get(found.status_code, "error"), found.message)

@@ -4,10 +4,12 @@ import re
 
 from django.http import Http404
 
-from releases.models import App, Build, Cluster, Delivery, Registry, Release, Rollout, Source
+from releases import policy
+from releases.models import App, Build, Cluster, Delivery, Domain, Person, Registry, Release, Rollout, Source
 from releases.models.app import NAME_PATTERN
 from releases.models.cluster import NAME_PATTERN as CLUSTER_NAME_PATTERN
 from releases.models.registry import NAME_PATTERN as REGISTRY_NAME_PATTERN
+from releases.policy import Actor
 
 ID = re.compile(r"[BR][A-Z]{10}\Z")
 NUMBER_MAX = 2**31 - 1
@@ -18,15 +20,12 @@ def missing(message: str) -> Http404:
     return Http404(message)
 
 
-def find_app(name: str) -> App:
+def find_app(name: str, *, by: Actor) -> App:
+    """An app out of the reach of a token is not there."""
     # Names that can't be are not asked for: a database may refuse what is in them (a NUL).
     if re.match(NAME_PATTERN, name):
-        app = (
-            App.objects.select_related("active_release", "cluster")
-            .defer("cluster__kubeconfig")
-            .filter(name=name)
-            .first()
-        )
+        apps = policy.reached(App.objects.filter(name=name), by=by)
+        app = apps.select_related("active_release", "cluster").defer("cluster__kubeconfig").first()
         if app is not None:
             return app
     raise missing(f"There is no app {_shown(name)}.")
@@ -46,6 +45,13 @@ def find_registry(name: str) -> Registry:
         if registry is not None:
             return registry
     raise missing(f"There is no registry {_shown(name)}.")
+
+
+def find_person(username: str) -> Person:
+    person = Person.objects.filter(username=username).first() if "\x00" not in username else None
+    if person is None:
+        raise missing(f"There is nobody named {_shown(username)}.")
+    return person
 
 
 def find_build(app: App, build_id: str) -> Build:
@@ -88,6 +94,16 @@ def find_delivery(app: App, number: int) -> Delivery:
     if delivery is None:
         raise missing(f"{app.name} has no delivery {_shown(str(number))}.")
     return delivery
+
+
+def find_domain(app: App, host: str) -> Domain:
+    """One of the app's own."""
+    row = None
+    if host.isascii() and host.isprintable():
+        row = Domain.objects.select_related("app", "by").filter(app=app, host=host.lower()).first()
+    if row is None:
+        raise missing(f"{app.name} has no domain {_shown(host)} of its own.")
+    return row
 
 
 def _identifier(text: str) -> str:

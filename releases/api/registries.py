@@ -40,7 +40,8 @@ class RegistryChange(Body):
 
 
 class RegistryInfo(BaseModel):
-    """`state`: unchecked, reachable or unreachable; `problem` and `hint` as last seen. `apps`: that chose it."""
+    """`state`: unchecked, reachable or unreachable; `problem` and `hint` as last seen. `apps`: that chose it.
+    `deletion_refused`: why it lets us delete no old images; blank while it does, or has not been asked."""
 
     name: str
     address: str
@@ -52,6 +53,7 @@ class RegistryInfo(BaseModel):
     hint: str
     problem_since: datetime | None
     checked: datetime | None
+    deletion_refused: str
     apps: int
     created: datetime
     by: str
@@ -110,6 +112,7 @@ def create_registry(request: Request, payload: NewRegistry) -> Status:
 
 @router.get("/{registry_name}", response={200: RegistryInfo, **documented(404)})
 def registry_info(request: Request, registry_name: str) -> RegistryInfo:
+    """What it is, and how it was when it was last asked."""
     policy.require("view", by=request.actor)
     return RegistryInfo(**_columns(find_registry(registry_name)))
 
@@ -145,13 +148,13 @@ def test_registry(request: Request, registry_name: str) -> RegistryTest:
 def registry_of_app(request: Request, app_name: Path[str]) -> Chosen:
     """Where the images of the app's next builds go."""
     policy.require("view", by=request.actor)
-    return _chosen(find_app(app_name))
+    return _chosen(find_app(app_name, by=request.actor))
 
 
 @of_app.put("/registry", response={200: Chosen, **documented(404)})
 def use_registry(request: Request, app_name: Path[str], payload: Choice) -> Chosen:
     """Where the images of the app's next builds go. What was built stays where it is."""
-    return _chosen(actions.use_registry(find_app(app_name), payload.registry, by=request.actor))
+    return _chosen(actions.use_registry(find_app(app_name, by=request.actor), payload.registry, by=request.actor))
 
 
 def _chosen(app: App) -> Chosen:
@@ -172,6 +175,7 @@ def _columns(row: Registry) -> dict[str, Any]:
         "hint": row.hint,
         "problem_since": row.problem_since,
         "checked": row.checked_at,
+        "deletion_refused": row.deletion_refused,
         "apps": row.apps.count() if app_count is None else app_count,
         "created": row.created_at,
         "by": row.by_label,

@@ -4,6 +4,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from django.db.models import F
 from django.http.response import HttpResponseBase
 from ninja import Path, Router
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from releases.api.log_stream import SCHEMA, log_response
 from releases.api.lookups import NUMBER_MAX, find_app, find_rollout
 from releases.errors import Invalid
 from releases.models import App, Rollout
+from releases.policy import Actor
 
 router = Router()
 # From so many earlier ones it is said how long this one may take.
@@ -56,25 +58,35 @@ class RolloutInfo(RolloutSummary):
 @router.get("", response={200: Page[RolloutSummary], **documented(404)})
 def list_rollouts(request: Request, app_name: Path[str], limit: Limit, cursor: str = "") -> Page[RolloutSummary]:
     """The newest first."""
-    app = find_app(app_name)
-    rollouts = Rollout.objects.filter(app=app).order_by("-number")
+    app = find_app(app_name, by=request.actor)
+    rollouts = Rollout.objects.filter(app=app).annotate(replaced=F("replaces__number")).order_by("-number")
     if cursor:
         rollouts = rollouts.filter(number__lt=_number(cursor))
     rows = list(rollouts.defer(*Rollout.LARGE, "baseline", "progress", "squares", "evidence")[: limit + 1])
-    return page_of([RolloutSummary(**_columns(row)) for row in rows], [str(row.number) for row in rows], limit)
+    found = [RolloutSummary(**_columns(row, row.replaced)) for row in rows]
+    return page_of(found, [str(row.number) for row in rows], limit)
 
 
 @router.get("/{number}", response={200: RolloutInfo, **documented(404)})
 def rollout_info(request: Request, app_name: Path[str], number: Path[int]) -> RolloutInfo:
-    return rollout_details(find_rollout(find_app(app_name), number))
+    """How it stands; when it failed, why and what to do about it."""
+    return rollout_details(find_rollout(find_app(app_name, by=request.actor), number), request.actor)
 
 
 @router.post("/{number}/abort", response={200: RolloutInfo, **documented(404, 409)})
 def abort(request: Request, app_name: Path[str], number: Path[int]) -> RolloutInfo:
     """Stop it: cancelled if nothing has changed yet, else the previous release comes back."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     actions.abort(find_rollout(app, number), by=request.actor)
-    return rollout_details(find_rollout(app, number))
+    return rollout_details(find_rollout(app, number), request.actor)
+
+
+@router.post("/{number}/continue", response={200: RolloutInfo, **documented(404, 409)})
+def continue_rollout(request: Request, app_name: Path[str], number: Path[int]) -> RolloutInfo:
+    """Go on after a step that waits for a person. No strategy has one yet, so this is refused."""
+    app = find_app(app_name, by=request.actor)
+    actions.continue_rollout(find_rollout(app, number), by=request.actor)
+    return rollout_details(find_rollout(app, number), request.actor)
 
 
 @router.get("/{number}/log", response={200: None, **documented(404)}, openapi_extra=SCHEMA)
@@ -82,12 +94,12 @@ def rollout_log(
     request: Request, app_name: Path[str], number: Path[int], after: After, follow: bool = False
 ) -> HttpResponseBase:
     """Its log after line `after`; with `follow` as it grows, until the rollout is over."""
-    return log_response(request, find_rollout(find_app(app_name), number), after, following=follow)
+    return log_response(request, find_rollout(find_app(app_name, by=request.actor), number), after, following=follow)
 
 
-def rollout_details(rollout: Rollout) -> RolloutInfo:
+def rollout_details(rollout: Rollout, by: Actor) -> RolloutInfo:
     return RolloutInfo(
-        **_columns(rollout),
+        **_columns(rollout, _replaced(rollout)),
         app=rollout.app.name,
         strategy=rollout.strategy,
         hint=rollout.hint,
@@ -95,19 +107,20 @@ def rollout_details(rollout: Rollout) -> RolloutInfo:
         squares=rollout.squares,
         abort_requested=rollout.abort_requested_at,
         abort_by=rollout.abort_by,
-        waiting_for=actions.queue_place(rollout),
+        waiting_for=actions.queue_place(rollout, by=by),
         expected_seconds=_expected_seconds(rollout.app),
     )
 
 
-def _columns(rollout: Rollout) -> dict[str, Any]:
+def _columns(rollout: Rollout, replaces: int | None) -> dict[str, Any]:
+    """`replaces`: the number of the one that it ended."""
     return {
         "number": rollout.number,
         "kind": rollout.kind,
         "status": rollout.status,
         "release": rollout.release_id,
         "previous": rollout.previous_id,
-        "replaces": _replaced(rollout),
+        "replaces": replaces,
         "reason": rollout.reason,
         "cause": rollout.cause,
         "note": rollout.note,

@@ -83,20 +83,22 @@ class DeliveryInfo(BaseModel):
 
 @router.get("/source", response={200: SourceInfo, **documented(404)})
 def source_info(request: Request, app_name: Path[str]) -> SourceInfo:
-    return _source_info(find_source(find_app(app_name)))
+    """The app's repository, what a push does, and whether it can be reached."""
+    return _source_info(find_source(find_app(app_name, by=request.actor)))
 
 
 @router.put("/source", response={200: SourceInfo, **documented(404, 409)})
 def set_source(request: Request, app_name: Path[str], payload: SourceWish) -> SourceInfo:
     """Connect the app to a repository, or change what a push does. What is left out is as by default."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     _, secret = actions.set_source(app, by=request.actor, **payload.model_dump())
     return _source_info(find_source(app), secret)
 
 
 @router.delete("/source", response={204: None, **documented(404, 409)})
 def remove_source(request: Request, app_name: Path[str]) -> Status:
-    app = find_app(app_name)
+    """Disconnect the app from its repository: pushes do nothing any more."""
+    app = find_app(app_name, by=request.actor)
     find_source(app)
     actions.remove_source(app, by=request.actor)
     return Status(204, None)
@@ -105,7 +107,7 @@ def remove_source(request: Request, app_name: Path[str]) -> Status:
 @router.post("/source/secret", response={200: SourceInfo, **documented(404, 409)})
 def new_webhook_secret(request: Request, app_name: Path[str]) -> SourceInfo:
     """A new secret for the webhook; the old one is void at once."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     find_source(app)
     secret = actions.new_webhook_secret(app, by=request.actor)
     return _source_info(find_source(app), secret)
@@ -114,7 +116,7 @@ def new_webhook_secret(request: Request, app_name: Path[str]) -> SourceInfo:
 @router.post("/source/resume", response={200: SourceInfo, **documented(404, 409)})
 def resume(request: Request, app_name: Path[str]) -> SourceInfo:
     """Promote the next push by itself again. What came meanwhile is left as it is."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     find_source(app)
     actions.resume(app, by=request.actor)
     return _source_info(find_source(app))
@@ -123,7 +125,7 @@ def resume(request: Request, app_name: Path[str]) -> SourceInfo:
 @router.get("/deliveries", response={200: Page[DeliveryInfo], **documented(404)})
 def list_deliveries(request: Request, app_name: Path[str], limit: Limit, cursor: str = "") -> Page[DeliveryInfo]:
     """The newest first."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     rows = Delivery.objects.filter(app=app).defer("body").order_by("-received_at", "-pk")
     if cursor:
         if not cursor.isascii() or not cursor.isdigit() or len(cursor) > len(str(NUMBER_MAX)):
@@ -140,7 +142,7 @@ def list_deliveries(request: Request, app_name: Path[str], limit: Limit, cursor:
 @router.post("/deliveries/{delivery_id}/replay", response={200: DeliveryInfo, **documented(404, 409)})
 def replay_delivery(request: Request, app_name: Path[str], delivery_id: int) -> DeliveryInfo:
     """Handle it once more, by today's rules. This is also how a person has a fork's pull request built."""
-    app = find_app(app_name)
+    app = find_app(app_name, by=request.actor)
     return _info(actions.replay_delivery(find_delivery(app, delivery_id), by=request.actor), False)
 
 

@@ -1,18 +1,18 @@
-"""Tokens: made with name and password; everybody lists and revokes their own."""
+"""Tokens: made with name and password, or by who is known already; everybody lists and revokes their own."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.utils import timezone
 from ninja import Router, Status
-from pydantic import BaseModel, Field, StringConstraints
+from ninja.errors import AuthenticationError
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from releases import actions, policy
-from releases.api.authentication import Request
+from releases.api.authentication import Request, recognised
 from releases.api.errors import documented, error
 from releases.api.fields import Body, Text
 from releases.api.lookups import missing
@@ -20,66 +20,118 @@ from releases.models import Token
 
 router = Router()
 LIFETIME_MAX_DAYS = 3650
+Scope = Literal["read", "build", "promote", "admin"]
+AppName = Annotated[Text, StringConstraints(min_length=1, max_length=40)]
+# Who has no credentials yet shows name and password in the body.
+ANYBODY: dict[str, Any] = {"security": [{}, {"BearerToken": []}, {"Session": []}]}
 
 
-class Credentials(Body):
-    username: Annotated[Text, StringConstraints(min_length=1, max_length=150)]
-    password: Annotated[Text, StringConstraints(min_length=1, max_length=1024)]
+class TokenWish(Body):
+    """`username` and `password`: of who has no token yet; both or neither.
+
+    `scopes` left out: all that you may (with a token: all that it may). `apps`: the names of the only apps that it
+    reaches; left out or null: all that you reach.
+    """
+
+    username: Annotated[Text, StringConstraints(min_length=1, max_length=150)] | None = None
+    password: Annotated[Text, StringConstraints(min_length=1, max_length=1024)] | None = None
     name: Annotated[Text, StringConstraints(min_length=1, max_length=100)] = "deployer"
     days: Annotated[int, Field(ge=1, le=LIFETIME_MAX_DAYS)] | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Token.SCOPES))] | None = None
+    apps: Annotated[list[AppName], Field(min_length=1, max_length=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "TokenWish":
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together")
+        return self
 
 
 class TokenInfo(BaseModel):
+    """`apps`: null for all. `current`: the one that you ask with."""
+
     prefix: str
     name: str
+    person: str
+    scopes: list[Scope]
+    apps: list[str] | None
     created: datetime
     last_used: datetime | None
     expires: datetime | None
+    current: bool
 
 
 class NewToken(TokenInfo):
     token: str
 
 
-@router.post("", auth=None, response={201: NewToken, **documented(429)})
-def create_token(request: Request, payload: Credentials) -> Status | HttpResponse:
-    """A token with your rights. Its secret is shown this once."""
-    person = authenticate(request, username=payload.username, password=payload.password)
-    if person is None:
-        return _refused(request)
+@router.post("", auth=None, response={201: NewToken, **documented()}, openapi_extra=ANYBODY)
+def create_token(request: Request, payload: TokenWish) -> Status | HttpResponse:
+    """Make a token. Its secret is shown this once."""
+    if payload.username is not None:
+        person = authenticate(request, username=payload.username, password=payload.password)
+        if person is None:
+            return _refused(request)
+        request.actor = policy.actor_for(person)
+    elif not recognised(request):
+        raise AuthenticationError()
     lifetime = timedelta(days=payload.days) if payload.days else None
-    token, secret = actions.create_token(by=policy.actor_for(person), name=payload.name, lifetime=lifetime)
-    return Status(201, NewToken(**_columns(token), token=secret))
+    token, secret = actions.create_token(
+        by=request.actor,
+        name=payload.name,
+        lifetime=lifetime,
+        scopes=list(payload.scopes) if payload.scopes else None,
+        apps=payload.apps,
+    )
+    return Status(201, NewToken(**_columns(token, request), token=secret))
 
 
 @router.get("", response={200: list[TokenInfo], **documented()})
-def list_tokens(request: Request) -> list[TokenInfo]:
-    """Your tokens that are still good, the newest first."""
-    return [TokenInfo(**_columns(token)) for token in _mine(request).order_by("-created_at", "-pk")]
+def list_tokens(request: Request, all: bool = False) -> list[TokenInfo]:
+    """Your tokens that are still good, the newest first; with `all`, for administrators, everybody's."""
+    tokens = _within_reach(request)
+    if all:
+        policy.require("manage_people", by=request.actor)
+    else:
+        tokens = tokens.filter(person=request.actor.person)
+    rows = tokens.select_related("person").prefetch_related("apps").order_by("-created_at", "-pk")
+    return [TokenInfo(**_columns(token, request)) for token in rows]
 
 
 @router.delete("/{prefix}", response={204: None, **documented(404)})
 def revoke_token(request: Request, prefix: str) -> Status:
-    """From now on it opens nothing."""
-    token = _mine(request).filter(prefix=prefix).first() if prefix.isascii() and prefix.isalnum() else None
+    """From now on it opens nothing. Yours, or as an administrator anybody's."""
+    tokens = _within_reach(request)
+    if policy.refusals("manage_people", by=request.actor):
+        tokens = tokens.filter(person=request.actor.person)
+    token = tokens.filter(prefix=prefix).first() if prefix.isascii() and prefix.isalnum() else None
     if token is None:
         raise missing("You have no such token.")
     actions.revoke_token(token, by=request.actor)
     return Status(204, None)
 
 
-def _mine(request: Request) -> QuerySet[Token]:
-    good = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    return Token.objects.filter(good, person=request.actor.person, revoked_at=None)
+def _within_reach(request: Request) -> QuerySet[Token]:
+    """Those that are good; of a token for some apps only such as reach no others, whose names it may not know."""
+    apps = request.actor.apps
+    if apps is None:
+        return Token.good()
+    beyond = Token.apps.through.objects.exclude(app_id__in=apps).values("token_id")
+    return Token.good().filter(all_apps=False).exclude(pk__in=beyond)
 
 
-def _columns(token: Token) -> dict[str, Any]:
+def _columns(token: Token, request: Request) -> dict[str, Any]:
+    mine = request.actor.token
     return {
         "prefix": token.prefix,
         "name": token.name,
+        "person": token.person.username,
+        "scopes": token.scopes,
+        "apps": None if token.all_apps else sorted(app.name for app in token.apps.all()),
         "created": token.created_at,
         "last_used": token.last_used_at,
         "expires": token.expires_at,
+        "current": mine is not None and mine.pk == token.pk,
     }
 
 

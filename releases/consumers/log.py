@@ -29,11 +29,12 @@ class LogConsumer(Socket):
         async with aclosing(lines_after) as batches:
             async for lines in batches:
                 if lines:
-                    await self._send([line.as_json() for line in lines])
+                    await self._send(lines)
         await self._send([], finished=True)
 
-    async def _send(self, lines: list[dict[str, object]], *, finished: bool = False) -> None:
-        await self.send(text_data=json.dumps({"lines": lines, "finished": finished}))
+    async def _send(self, lines: list[LogLine], *, finished: bool = False) -> None:
+        written = ", ".join(line.as_text for line in lines)
+        await self.send(text_data=f'{{"lines": [{written}], "finished": {json.dumps(finished)}}}')
 
 
 def _owner(kind: str, name: str) -> str:

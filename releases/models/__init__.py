@@ -5,6 +5,9 @@ from releases.models.audit_entry import AuditEntry
 from releases.models.build import Build
 from releases.models.cluster import Cluster
 from releases.models.delivery import Delivery
+from releases.models.domain import Domain
+from releases.models.idempotency_key import IdempotencyKey
+from releases.models.image import Image
 from releases.models.log_line import LogLine
 from releases.models.person import Person
 from releases.models.registry import Registry
@@ -19,6 +22,9 @@ __all__ = [
     "Build",
     "Cluster",
     "Delivery",
+    "Domain",
+    "IdempotencyKey",
+    "Image",
     "LogLine",
     "Person",
     "Registry",

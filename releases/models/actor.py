@@ -3,15 +3,23 @@
 from dataclasses import dataclass
 
 from releases.models.person import Person
+from releases.models.token import Token
 
 
 @dataclass(frozen=True)
 class Actor:
-    """`label` is how the history names them; `role` is None for nobody that we know."""
+    """`label` is how the history names them; `role` is None for nobody that we know.
+
+    With a token also what that is good for: `scopes` (None: all that the role allows) and `apps`, by primary key
+    (None: all there are).
+    """
 
     label: str
     role: str | None
     person: Person | None = None
+    token: Token | None = None
+    scopes: frozenset[str] | None = None
+    apps: frozenset[int] | None = None
 
     def columns(self) -> dict[str, object]:
         """The columns of an `Authored` row made by this actor."""

@@ -1,13 +1,16 @@
 """An app: one deployed thing, in one namespace of one cluster."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils import timezone
 
 from releases.models.cluster import Cluster
 from releases.models.encrypted import EncryptedJSONField
-from releases.models.lifecycle import ROLLOUT_UNFINISHED, Authored
+from releases.models.lifecycle import Authored
 from releases.models.person import Person
 from releases.models.registry import Registry
 
@@ -17,6 +20,16 @@ if TYPE_CHECKING:
 # A namespace is a DNS label of 63 characters, and ours begins with `deployer-`.
 NAME_MAX = 40
 NAME_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?\Z"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Nothing is promoted while it holds. `until` None: until somebody takes it away."""
+
+    reason: str
+    by_label: str
+    since: datetime
+    until: datetime | None
 
 
 class App(Authored):
@@ -38,6 +51,17 @@ class App(Authored):
     next_by_label = models.CharField(max_length=200, blank=True)
     next_note = models.CharField(max_length=500, blank=True)
     next_automatic = models.BooleanField(default=False, help_text="a push asked for it, not a person")
+    stopped_at = models.DateTimeField(null=True, help_text="since when nothing is promoted by itself")
+    stopped_by = models.CharField(max_length=200, blank=True)
+    stopped_why = models.TextField(blank=True)
+    judged = models.PositiveIntegerField(default=0, help_text="the newest rollout whose end has been looked at")
+    locked_at = models.DateTimeField(null=True)
+    locked_until = models.DateTimeField(null=True, help_text="when the lock ends by itself")
+    locked_by = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="+")
+    locked_by_label = models.CharField(max_length=200, blank=True)
+    lock_reason = models.CharField(max_length=500, blank=True)
+    domains_changed = models.PositiveIntegerField(default=0, help_text="how often its own domains were changed")
+    domains_applied = models.PositiveIntegerField(default=0, help_text="the change that the cluster knows of")
 
     class Meta:
         ordering = ["name"]
@@ -54,8 +78,8 @@ class App(Authored):
 
     @property
     def unfinished_rollout(self) -> "Rollout | None":
-        found = self.rollouts.filter(status__in=ROLLOUT_UNFINISHED)
-        return found.defer(*found.model.LARGE).first()
+        rollouts = self.rollouts.model
+        return rollouts.unfinished().filter(app=self).defer(*rollouts.LARGE).first()
 
     @property
     def status(self) -> str:
@@ -64,6 +88,13 @@ class App(Authored):
         if rollout:
             return rollout.app_status
         return "Running" if self.active_release_id else "Stopped"
+
+    @property
+    def lock(self) -> Lock | None:
+        """The one that holds now; one whose time is over is none."""
+        if self.locked_at is None or (self.locked_until is not None and self.locked_until <= timezone.now()):
+            return None
+        return Lock(self.lock_reason, self.locked_by_label, self.locked_at, self.locked_until)
 
     def environment(self) -> dict[str, str]:
         """The variables of the active release; none before the first."""

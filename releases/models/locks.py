@@ -4,6 +4,9 @@ from typing import TypeVar
 
 from django.db.models import Model, QuerySet
 
+from releases.models.app import App
+from releases.models.cluster import Cluster
+
 Row = TypeVar("Row", bound=Model)
 
 
@@ -15,3 +18,9 @@ def locked(rows: QuerySet[Row]) -> QuerySet[Row]:
     the app, and would wait for whoever has locked the app and waits for the rollout.
     """
     return rows.select_for_update(of=("self",), no_key=True)
+
+
+def hosts_locked(app: App) -> None:
+    """Nobody else gives or promotes a host of this app's cluster until our transaction ends, so that of two apps that
+    want the same one sees the other. Asked once the app itself is locked."""
+    list(locked(Cluster.objects.filter(pk=app.cluster_id).only("pk")))

@@ -2,9 +2,13 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.tokens import default_token_generator
 from django.db import models
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -35,3 +39,8 @@ class Person(AbstractUser):
 
     class Meta:
         verbose_name_plural = "people"
+
+    def sign_in_link(self) -> str:
+        """An address that signs this person in. The first sign-in makes it void, and so does a new password."""
+        uid = urlsafe_base64_encode(force_bytes(self.pk))
+        return f"{settings.DEPLOYER_URL}/sign-in/{uid}/{default_token_generator.make_token(self)}/"

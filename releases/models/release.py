@@ -28,10 +28,17 @@ class Release(Authored):
         "self", null=True, on_delete=models.RESTRICT, related_name="+", help_text="the older release that this copies"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # No part of what it is, and written by its rollouts alone: of many releases those with a status are found by it.
+    outcome = models.CharField(max_length=20, blank=True, help_text="the status of its last rollout; blank: no rollout")
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["app", "-created_at", "-id"])]
+        indexes = [
+            models.Index(fields=["app", "-created_at", "-id"]),
+            models.Index(fields=["app", "outcome", "-created_at", "-id"]),
+            models.Index(fields=["app", "by", "-created_at", "-id"]),
+            models.Index(fields=["app", "by_label", "-created_at", "-id"]),
+        ]
 
     def __str__(self) -> str:
         return self.id
@@ -43,6 +50,11 @@ class Release(Authored):
 
     def get_absolute_url(self) -> str:
         return f"{self.app.get_absolute_url()}/releases/{self.id}"
+
+    @property
+    def has_hosts(self) -> bool:
+        """Whether its manifest names a domain."""
+        return any(service["domain"] for service in self.manifest["services"].values())
 
     def missing_variables(self) -> list[str]:
         """The variables that some service requires and the environment lacks, in order."""

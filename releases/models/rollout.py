@@ -1,6 +1,8 @@
 """A rollout: one try at making a release active."""
 
-from django.db import models
+from typing import Any
+
+from django.db import models, transaction
 from django.db.models import Q
 
 from releases.models.app import App
@@ -44,6 +46,9 @@ class Rollout(Lifecycle):
 
     class Meta:
         ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["app", "-created_at"], condition=Q(finished_at=None), name="unfinished_rollouts")
+        ]
         constraints = [
             models.UniqueConstraint(fields=["app", "number"], name="rollout_number_per_app"),
             models.UniqueConstraint(
@@ -53,6 +58,22 @@ class Rollout(Lifecycle):
 
     def __str__(self) -> str:
         return f"Rollout {self.number} of {self.app.name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        begins = self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if begins:
+                self._tell_release()
+
+    def transition(self, to: str, **changes: Any) -> None:
+        with transaction.atomic():
+            super().transition(to, **changes)
+            self._tell_release()
+
+    def _tell_release(self) -> None:
+        """An unfinished one is its release's last: no other of the app begins before it has ended."""
+        Release.objects.filter(pk=self.release_id).update(outcome=self.status)
 
     def get_absolute_url(self) -> str:
         return f"{self.app.get_absolute_url()}/rollouts/{self.number}"

@@ -3,21 +3,36 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db import models
+from django.db import models, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from releases.models.app import App
 from releases.models.person import Person
 
 USED_RESOLUTION = timedelta(minutes=1)
 
 
+def every_scope() -> list[str]:
+    """Of tokens made before there were scopes: they keep what they had."""
+    return [Token.READ, Token.ADMIN]
+
+
 class Token(models.Model):
+    READ, BUILD, PROMOTE, ADMIN = "read", "build", "promote", "admin"
+    SCOPES = [READ, BUILD, PROMOTE, ADMIN]
+
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=12, unique=True)
     digest = models.CharField(max_length=64)
+    scopes = models.JSONField(default=every_scope, help_text="what it is good for, in the order of SCOPES")
+    # Apart from the list: a token for one app is for none, and not for all, when that app is deleted.
+    all_apps = models.BooleanField(default=True)
+    apps = models.ManyToManyField(App, related_name="tokens", help_text="the only ones it reaches, unless all")
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
@@ -27,15 +42,37 @@ class Token(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     @classmethod
-    def issue(cls, person: Person, *, name: str, lifetime: timedelta | None = None) -> tuple["Token", str]:
-        """A new token, and its secret, which nobody can read again."""
+    def issue(
+        cls,
+        person: Person,
+        *,
+        name: str,
+        lifetime: timedelta | None = None,
+        scopes: Iterable[str] = (ADMIN,),
+        apps: Iterable[App] | None = None,
+    ) -> tuple["Token", str]:
+        """A new token, and its secret, which nobody can read again. `apps`: None for all, also those to come."""
         prefix, rest = secrets.token_hex(5), secrets.token_urlsafe(32)
         secret = f"deployer_{prefix}_{rest}"
-        expires_at = timezone.now() + lifetime if lifetime else None
-        token = cls.objects.create(
-            person=person, name=name[:100], prefix=prefix, digest=_digest(secret), expires_at=expires_at
-        )
+        wanted = {cls.READ, *scopes}
+        with transaction.atomic():
+            token = cls.objects.create(
+                person=person,
+                name=name[:100],
+                prefix=prefix,
+                digest=_digest(secret),
+                scopes=[scope for scope in cls.SCOPES if scope in wanted],
+                all_apps=apps is None,
+                expires_at=timezone.now() + lifetime if lifetime else None,
+            )
+            if apps:
+                token.apps.set(apps)
         return token, secret
+
+    @classmethod
+    def good(cls) -> QuerySet["Token"]:
+        """Those that still open something, if their person may."""
+        return cls.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
 
     @classmethod
     def find(cls, secret: str) -> "Token | None":

@@ -76,7 +76,7 @@ def context(app: App, *, by: Actor) -> dict[str, Any]:
         "tab": f"{shown.icon} {app.name}",
         "addresses": addresses(app, app.active_release),
         "running": running,
-        "running_place": actions.queue_place(running) if running else "",
+        "running_place": actions.queue_place(running, by=by) if running else "",
         "running_status": status.ROLLOUT[running.status] if running else None,
         "choices": choices,
         "shared_refusals": _shared(choices),
@@ -84,7 +84,7 @@ def context(app: App, *, by: Actor) -> dict[str, Any]:
         "next": next_choice,
         "changes": _changes(next_choice, app),
         "usual_seconds": usual_seconds(app),
-        "building": [(build, actions.queue_place(build)) for build in _unfinished_builds(app)],
+        "building": [(build, actions.queue_place(build, by=by)) for build in _unfinished_builds(app)],
         "newest_build": app.builds.only("id", "status", "app_id", "created_at", "reason").first(),
         "source": _source(app),
         "build_refusals": policy.refusals("create_build", by=by, app=app),
@@ -104,7 +104,7 @@ def _changes(choice: Choice | None, app: App) -> list[compare.Change]:
 
 
 def _unfinished_builds(app: App) -> Iterable[Build]:
-    return app.builds.filter(status__in=Build.unfinished_statuses()).defer("manifest", "images")[:5]
+    return Build.unfinished().filter(app=app).defer("manifest", "images")[:5]
 
 
 def _source(app: App) -> Source | None:
@@ -155,6 +155,11 @@ WORDS = {
     "resume": "resumed promotes by itself of",
     "replay_delivery": "replayed the delivery",
     "use_registry": "sends images to the registry",
+    "create_release": "made the release",
+    "lock": "locked",
+    "unlock": "unlocked",
+    "add_domain": "added the domain",
+    "remove_domain": "removed the domain",
     "scale": "scaled",
 }
 

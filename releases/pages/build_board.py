@@ -24,6 +24,6 @@ def context(build: Build, *, by: Actor) -> dict[str, Any]:
         "tab": f"{shown.icon} {build.pk} · {build.app.name}",
         "release": build.releases.filter(rolled_back_to=None).only("id", "app_id").order_by("created_at").first(),
         "origin": origin(build),
-        "place": actions.queue_place(build),
+        "place": actions.queue_place(build, by=by),
         "cancel_refusals": policy.refusals("cancel_build", by=by, app=build.app),
     }

@@ -44,7 +44,7 @@ def context(rollout: Rollout, *, by: Actor) -> dict[str, Any]:
         "lanes": lanes,
         "steps": _steps(rollout, lanes),
         "outcome": _outcome(rollout),
-        "place": actions.queue_place(rollout),
+        "place": actions.queue_place(rollout, by=by),
         "abort_refusals": policy.refusals("abort", by=by, app=rollout.app),
         "abortable": rollout.status in ("queued", "releasing", "rolling", "paused"),
         "evidence": rollout.evidence[-20:],

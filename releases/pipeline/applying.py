@@ -13,7 +13,7 @@ from typing import Any
 from releases.clients.cluster import Cluster
 from releases.errors import Conflict, FieldConflict, NotFound, Refused, RolloutFailed, Stale
 from releases.pipeline import manifests, processes, written
-from releases.pipeline.ownership import Own
+from releases.pipeline.ownership import Own, is_of_run
 
 Object = dict[str, Any]
 MANAGER, SCALE_MANAGER = "deployer", "deployer-scale"
@@ -123,7 +123,8 @@ class Writer:
         return False
 
     def surplus(self, wanted: list[Object], *, kept_secrets: set[str], kinds: Sequence[str] = PRUNED) -> list[Object]:
-        """What carries our labels and is not wanted, and the Secrets of releases that nothing may need any more.
+        """What carries our labels and is not wanted, and the Secrets of releases that nothing may need any more. What
+        belongs to a one-off process, or to the app itself, is left alone.
 
         `kept_secrets`: by name. Raises Stale when somebody newer has written any of it.
         """
@@ -133,7 +134,8 @@ class Writer:
             for item in self._listed(kind):
                 name = item["metadata"]["name"]
                 kept = (kind, name) in names or (kind == "Secret" and name in kept_secrets)
-                if not kept and self.own.is_ours(item) and not written.is_of_timer(item):
+                apart = written.is_of_timer(item) or written.is_of_app(item) or is_of_run(item)
+                if not kept and self.own.is_ours(item) and not apart:
                     found.append({**item, "kind": kind})
                     self._refuse_newer(found[-1])
         return found

@@ -5,7 +5,7 @@ from django.db import transaction
 from releases import logs
 from releases.models import App
 from releases.models.locks import locked
-from releases.pipeline import manifests, pruning, pull_secrets, secrets_in_use
+from releases.pipeline import domains, manifests, pruning, pull_secrets, secrets_in_use
 from releases.pipeline.ground import Ground
 
 
@@ -16,6 +16,7 @@ def apply_late(ground: Ground) -> list[str]:
     for obj in late:
         ground.check()
         ground.writer.apply(obj)
+    domains.bring_back(ground)
     return ground.writer.unstamped(late)
 
 

@@ -8,7 +8,6 @@ from django.conf import settings
 from releases.clients.cluster import Cluster
 from releases.errors import ClusterError, ClusterUnavailable, Conflict, RegistryError, RolloutFailed
 from releases.models import App, Release, Rollout
-from releases.models.lifecycle import ROLLOUT_UNFINISHED
 from releases.pipeline import manifests, registries, written
 from releases.pipeline.applying import MANAGER, Object, Writer
 from releases.pipeline.ground import Ground
@@ -130,7 +129,7 @@ def _wanted(app: App) -> Object | None:
 
 def _images(app: App) -> set[str]:
     """Of what is active, what is on its way, and what would come back."""
-    under_way = Rollout.objects.filter(app=app, status__in=ROLLOUT_UNFINISHED).values_list("release", "previous")
+    under_way = Rollout.unfinished().filter(app=app).values_list("release", "previous")
     keys = {key for pair in under_way for key in pair} | {app.active_release_id}
     found = Release.objects.filter(pk__in=keys - {None}).values_list("images", flat=True)
     return {image for images in found for image in images.values()}

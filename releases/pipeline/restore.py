@@ -15,6 +15,7 @@ from releases.models.rollout import APP_STATUS
 from releases.pipeline import (
     applying,
     baseline,
+    domains,
     following,
     manifests,
     processes,
@@ -77,6 +78,7 @@ def run(ground: Ground) -> None:
         answer = ground.writer.apply(obj, force=True, count=known.get(name, {}).get("desired", 1))
         if obj["kind"] == "Deployment":
             written[name] = answer
+    domains.bring_back(ground)
     _postpone(ground, ground.cluster_is_back())
     _follow(ground, target, objects, written)
 

@@ -43,6 +43,11 @@ def is_of_timer(obj: Object) -> bool:
     return bool(controller(obj, "CronJob"))
 
 
+def is_of_app(obj: Object) -> bool:
+    """Whether it belongs to the app itself and stays, whichever release is active."""
+    return manifests.DOMAINS in (obj["metadata"].get("labels") or {})
+
+
 def is_over(job: Object) -> bool:
     return processes.has(job, "Complete") or processes.has(job, "Failed")
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 from django.core.management.base import BaseCommand, CommandParser
 
-from releases.management.commands.setup import first_administrator, sign_in_link
+from releases.management.commands.setup import first_administrator
 from releases.models import Person
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         # Who has the machine is not locked out by those who have only guessed.
         reset(username=person.get_username())
         if link:
-            self.stdout.write(sign_in_link(person))
+            self.stdout.write(person.sign_in_link())
             return
         asked = "" if generate or not sys.stdin.isatty() else self._ask(person)
         password = asked or secrets.token_urlsafe(15)

@@ -5,12 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 
 from deployer import login_file
 from releases import actions
@@ -32,7 +29,7 @@ class Command(BaseCommand):
         except (OperationalError, InterfaceError) as error:
             raise CommandError(f"The database can't be used: {' '.join(str(error).split())}") from error
         if person.last_login is None and not person.has_usable_password():
-            self.stdout.write(f"Sign in once with    {sign_in_link(person)}")
+            self.stdout.write(f"Sign in once with    {person.sign_in_link()}")
         if cluster:
             self.stdout.write(f"Cluster              {cluster.name} ({cluster.get_kind_display().lower()})")
         elif not Cluster.objects.exists():
@@ -73,12 +70,6 @@ def first_administrator() -> Person:
     taken = set(Person.objects.values_list("username", flat=True))
     names = [ADMINISTRATOR, *(f"{ADMINISTRATOR}{number}" for number in range(2, len(taken) + 3))]
     return Person.objects.create_person(next(name for name in names if name not in taken), role=Person.ADMINISTRATOR)
-
-
-def sign_in_link(person: Person) -> str:
-    """An address that signs this person in. The first sign-in makes it void, and so does a new password."""
-    uid = urlsafe_base64_encode(force_bytes(person.pk))
-    return f"{settings.DEPLOYER_URL}/sign-in/{uid}/{default_token_generator.make_token(person)}/"
 
 
 def leave_login(person: Person) -> str:

@@ -1,0 +1,113 @@
+"""People and their roles: for administrators. Nobody is deleted, so that the history keeps its names."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.conf import settings
+from ninja import Router, Status
+from pydantic import BaseModel, Field, StringConstraints
+
+from releases import actions, policy
+from releases.api.authentication import Request
+from releases.api.errors import documented
+from releases.api.fields import Body, Text
+from releases.api.lookups import find_person
+from releases.models import Person
+
+router = Router()
+Role = Literal["viewer", "deployer", "administrator"]
+Email = Annotated[Text, StringConstraints(max_length=254)]
+Password = Annotated[Text, StringConstraints(min_length=1, max_length=1024)]
+
+
+class NewPerson(Body):
+    """Without a password they come in by a one-time link."""
+
+    username: Annotated[Text, StringConstraints(min_length=1, max_length=150)]
+    role: Role = "viewer"
+    email: Email = ""
+    password: Password | None = None
+
+
+class PersonChange(Body):
+    """What is left out stays. A new password signs them out everywhere; `active` false shuts them out."""
+
+    role: Role | None = None
+    active: bool | None = None
+    email: Email | None = None
+    password: Password | None = None
+
+
+class PersonInfo(BaseModel):
+    username: str
+    role: Role
+    active: bool
+    email: str
+    has_password: bool
+    last_sign_in: datetime | None
+    created: datetime
+
+
+class Link(BaseModel):
+    """Works once, for so many seconds; a new password makes it void."""
+
+    url: str
+    seconds: Annotated[int, Field(ge=1)]
+
+
+@router.get("", response={200: list[PersonInfo], **documented()})
+def list_people(request: Request) -> list[PersonInfo]:
+    """Everybody, by name, also those who are shut out."""
+    policy.require("manage_people", by=request.actor)
+    return [PersonInfo(**_columns(person)) for person in Person.objects.order_by("username")]
+
+
+@router.post("", response={201: PersonInfo, **documented(409)})
+def create_person(request: Request, payload: NewPerson) -> Status:
+    """Make somebody known."""
+    return Status(201, PersonInfo(**_columns(actions.create_person(**payload.model_dump(), by=request.actor))))
+
+
+@router.get("/{username}", response={200: PersonInfo, **documented(404)})
+def person_info(request: Request, username: str) -> PersonInfo:
+    """One person."""
+    return PersonInfo(**_columns(_found(request, username)))
+
+
+@router.patch("/{username}", response={200: PersonInfo, **documented(404, 409)})
+def change_person(request: Request, username: str, payload: PersonChange) -> PersonInfo:
+    """Change the role, let in, shut out, set a password. The last administrator stays one."""
+    person = actions.change_person(
+        _found(request, username),
+        by=request.actor,
+        role=payload.role,
+        is_active=payload.active,
+        email=payload.email,
+        password=payload.password,
+    )
+    return PersonInfo(**_columns(person))
+
+
+@router.post("/{username}/link", response={201: Link, **documented(404, 409)})
+def sign_in_link(request: Request, username: str) -> Status:
+    """A link that signs this person in, once. Whoever has it is this person: send it to nobody else."""
+    url = actions.sign_in_link(_found(request, username), by=request.actor)
+    return Status(201, Link(url=url, seconds=settings.PASSWORD_RESET_TIMEOUT))
+
+
+def _found(request: Request, username: str) -> Person:
+    """Who may not manage people is not told who there is."""
+    policy.require("manage_people", by=request.actor)
+    return find_person(username)
+
+
+def _columns(person: Person) -> dict[str, Any]:
+    return {
+        "username": person.username,
+        "role": person.role,
+        "active": person.is_active,
+        "email": person.email,
+        "has_password": person.has_usable_password(),
+        "last_sign_in": person.last_login,
+        "created": person.date_joined,
+    }
