@@ -48,6 +48,9 @@ def test_login_with_name_and_password_then_logout(server: WebServer, nobody: dic
 def test_a_wrong_password_keeps_nothing(server: WebServer, nobody: dict[str, str]) -> None:
     refused = server.command("login", server.url, "--name", "ann", typed="guess\n", **nobody)
     assert refused.returncode == 1 and "Name or password is wrong." in refused.stderr
+    bare = server.url.removeprefix("http://")  # on this machine it is http
+    revoked = server.command("login", bare, "--token", "-", typed="deployer_0123456789_x\n", **nobody)
+    assert revoked.returncode == 1 and f"{server.url}: this token is not good" in revoked.stderr
     assert not (Path(nobody["XDG_CONFIG_HOME"]) / "deployer" / "login.json").exists()
 
 
@@ -78,6 +81,8 @@ def test_deleting_asks_for_the_name(server: WebServer) -> None:
     server.behind("actions.create_app('doomed', by=policy.SYSTEM)")
     kept = server.command("apps", "delete", "doomed", typed="shop\n")
     assert kept.returncode == 1 and "nothing was deleted" in kept.stderr
+    nobody_there = server.command("apps", "delete", "doomed")
+    assert nobody_there.returncode == 1 and "--yes does without" in nobody_there.stderr
     assert "doomed" in server.command("apps", "-q").stdout.split()
 
 

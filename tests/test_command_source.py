@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from deployer.command.failure import Failure
-from deployer.command.source import Commit, commit_of, pack
+from deployer.command.git import Commit, commit_of
+from deployer.command.source import pack
 
 
 def packed(folder: Path) -> bytes:
@@ -84,3 +85,54 @@ def test_what_git_says(tmp_path: Path) -> None:
     assert len(found.id) == 40 and (found.subject, found.dirty) == ("say hello", False)
     (tmp_path / "a").write_text("2")
     assert commit_of(tmp_path).dirty
+
+
+def files(folder: Path, **how: bool) -> set[str]:
+    target = io.BytesIO()
+    pack(folder, into=target, **how)
+    with tarfile.open(fileobj=io.BytesIO(target.read())) as tar:
+        return {member.name for member in tar if member.isfile()}
+
+
+def tree(folder: Path, **contents: str) -> None:
+    """A name's `__` is a slash, its `_dot_` a dot."""
+    for name, text in contents.items():
+        path = folder / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_what_git_ignores_stays_behind(tmp_path: Path) -> None:
+    """Also in no repository; each folder has rules of its own, and the deepest decides."""
+    tree(tmp_path, _dot_gitignore="*.log\n/out/\n!keep.log\n# *.py\n", a_dot_log="x", keep_dot_log="x", a_dot_py="x")
+    tree(tmp_path, out__x="x", sub__out__x="x", sub__b_dot_log="x", sub___dot_gitignore="!b.log\nsecret\n")
+    tree(tmp_path, sub__secret="x", sub__deep__secret="x", secret="x")
+    rest = {".gitignore", "keep.log", "a.py", "secret", "sub/.gitignore", "sub/out/x", "sub/b.log"}
+    assert files(tmp_path) == rest
+    assert files(tmp_path, gitignore=False) == rest | {"a.log", "out/x", "sub/secret", "sub/deep/secret"}
+
+
+def test_what_git_tracks_goes_along_and_its_rules_come_from_above_too(tmp_path: Path) -> None:
+    app = tmp_path / "services" / "app"
+    tree(tmp_path, _dot_gitignore="*.env\nbuilt/\n/services/app/local\n")
+    tree(app, prod_dot_env="x", dev_dot_env="x", built__kept="x", built__rest="x", local="x", noted="x", main="x")
+    tree(app, built___dot_gitignore="!rest\n")  # nothing comes back in a folder that is ignored
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-f", "services/app/prod.env", "services/app/built/kept", "services/app/main")
+    (tmp_path / ".git" / "info" / "exclude").write_text("noted\n")
+    assert files(app) == {"prod.env", "built/kept", "main"}
+
+
+def test_both_kinds_of_rules_hold_and_what_a_build_needs_always_comes(tmp_path: Path) -> None:
+    tree(tmp_path, _dot_gitignore="a\nDockerfile\n*.yml\n", _dot_dockerignore="b\n!a\n", a="x", b="x", c="x")
+    tree(tmp_path, Dockerfile="FROM scratch", deployer_dot_yml="services: {}", other_dot_yml="x")
+    assert files(tmp_path) == {".dockerignore", ".gitignore", "Dockerfile", "c", "deployer.yml"}
+
+
+def test_rules_that_cant_be_understood_are_passed_over(tmp_path: Path) -> None:
+    tree(tmp_path, a="x", _dot_dockerignore="")
+    (tmp_path / ".gitignore").mkdir()
+    assert files(tmp_path) == {"a", ".dockerignore"}
+    (tmp_path / ".gitignore").rmdir()
+    (tmp_path / ".gitignore").write_bytes(b"\xff\xfe\n\\\n!\n[\n")
+    assert "a" in files(tmp_path)

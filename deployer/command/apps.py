@@ -5,11 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from deployer.command.confirm import YesOption, confirm
+from deployer.command.listing import show_list
 from deployer.command.options import AppOption, JsonOption, QuietOption, app_name, remember, segment, wants_json
-from deployer.command.output import ago, complain, facts, say, say_json, step, table
+from deployer.command.output import ago, complain, facts, say, say_json, step
 from deployer.command.server import connect
 
-group = typer.Typer(help="Apps: list, create, look, delete.", rich_markup_mode=None)
+group = typer.Typer(rich_markup_mode=None, add_completion=False)
 NameArgument = Annotated[str | None, typer.Argument(metavar="NAME")]
 
 
@@ -17,28 +18,25 @@ NameArgument = Annotated[str | None, typer.Argument(metavar="NAME")]
 def apps(
     context: typer.Context, app: AppOption = None, as_json: JsonOption = False, quiet: QuietOption = False
 ) -> None:
-    """List the apps."""
-    remember(context, app=app, json=as_json)
+    """List apps, create, look, delete."""
+    remember(context, app=app, json=as_json, quiet=quiet)
     if context.invoked_subcommand is None:
-        _list(context, as_json, quiet)
+        list_apps(context, as_json, quiet)
 
 
 @group.command("list")
 def list_apps(context: typer.Context, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
     """List the apps."""
-    _list(context, as_json, quiet)
-
-
-def _list(context: typer.Context, as_json: bool, quiet: bool) -> None:
-    found = connect().get("/apps")
-    if wants_json(context, as_json):
-        say_json(found)
-    elif quiet:
-        for app in found:
-            say(app["name"])
-    else:
-        rows = [[app["name"], app["status"], app["release"] or "", ago(app["created"])] for app in found]
-        say(table(["APP", "STATUS", "RELEASE", "CREATED"], rows))
+    show_list(
+        context,
+        connect().get("/apps"),
+        as_json=as_json,
+        quiet=quiet,
+        id="name",
+        headers=["APP", "STATUS", "RELEASE", "CLUSTER", "CREATED"],
+        row=_row,
+        empty="No apps yet: `deployer apps create NAME` makes the first.",
+    )
 
 
 @group.command("create")
@@ -78,6 +76,7 @@ def info(context: typer.Context, name: NameArgument = None, app: AppOption = Non
         ("Release", found["release"] or ""),
         ("Rollout", running),
         ("Next", found["next"] or ""),
+        ("Locked", _lock(found)),
         ("Processes", _processes(found)),
         ("Created", ago(found["created"])),
         ("By", found["by"]),
@@ -104,10 +103,22 @@ def delete(
     complain(*(answer or {}).get("left", []))
 
 
+def _row(app: dict[str, Any]) -> list[str]:
+    status = f"{app['status']} (locked)" if app.get("lock") else app["status"]
+    return [app["name"], status, app["release"] or "", app["cluster_name"], ago(app["created"])]
+
+
+def _lock(found: dict[str, Any]) -> str:
+    lock = found.get("lock")
+    if not lock:
+        return ""
+    return " ".join(
+        filter(None, [lock["reason"], f"by {lock['by']}", lock["until"] and f"(ends {ago(lock['until'])})"])
+    )
+
+
 def _cluster(found: dict[str, Any]) -> str:
-    """Servers before 0.3 name none."""
-    name, version = found.get("cluster_name", ""), found.get("cluster_version", "")
-    problem = found.get("cluster_problem", "")
+    name, version, problem = found["cluster_name"], found["cluster_version"], found["cluster_problem"]
     return f"{name}{f' ({version})' if version else ''}{f': {problem}' if problem else ''}"
 
 

@@ -9,11 +9,12 @@ import typer
 from deployer.command.confirm import YesOption, confirm
 from deployer.command.failure import FAILED, USAGE, Failure
 from deployer.command.findings import say_findings
+from deployer.command.listing import show_list
 from deployer.command.options import JsonOption, QuietOption, remember, segment, wants_json
-from deployer.command.output import ago, facts, say, say_json, step, table
+from deployer.command.output import ago, facts, say, say_json, step
 from deployer.command.server import connect
 
-group = typer.Typer(help="Clusters: list, look, add, change, test, remove.", rich_markup_mode=None)
+group = typer.Typer(rich_markup_mode=None, add_completion=False)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
 KubeconfigOption = Annotated[
     str, typer.Option("--kubeconfig", metavar="FILE", help="Its kubeconfig, with all content inline; - reads stdin.")
@@ -30,31 +31,25 @@ KUBECONFIG_MAX = 256 * 1024
 
 @group.callback(invoke_without_command=True)
 def clusters(context: typer.Context, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
-    """List the clusters."""
-    remember(context, json=as_json)
+    """List clusters, add, change, test, remove."""
+    remember(context, json=as_json, quiet=quiet)
     if context.invoked_subcommand is None:
-        _list(context, as_json, quiet)
+        list_clusters(context, as_json, quiet)
 
 
 @group.command("list")
 def list_clusters(context: typer.Context, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
     """List the clusters."""
-    _list(context, as_json, quiet)
-
-
-def _list(context: typer.Context, as_json: bool, quiet: bool) -> None:
-    found = connect().get("/clusters")
-    if wants_json(context, as_json):
-        say_json(found)
-    elif quiet:
-        for cluster in found:
-            say(cluster["name"])
-    else:
-        rows = [
-            [each["name"], _kind(each), each["version"], each["state"], str(each["apps"]), each["problem"]]
-            for each in found
-        ]
-        say(table(["CLUSTER", "KIND", "VERSION", "STATE", "APPS", "PROBLEM"], rows))
+    show_list(
+        context,
+        connect().get("/clusters"),
+        as_json=as_json,
+        quiet=quiet,
+        id="name",
+        headers=["CLUSTER", "KIND", "VERSION", "STATE", "APPS", "PROBLEM"],
+        row=_row,
+        empty="No clusters yet: `deployer clusters add` makes the first known.",
+    )
 
 
 @group.command("info")
@@ -164,6 +159,10 @@ def remove(name: NameArgument, yes: YesOption = False) -> None:
     confirm(target, yes=yes, warning=warning, otherwise="nothing was removed")
     with step(f"Removing {target}"):
         connect().delete(f"/clusters/{target}")
+
+
+def _row(each: dict[str, Any]) -> list[str]:
+    return [each["name"], _kind(each), each["version"], each["state"], str(each["apps"]), each["problem"]]
 
 
 def _kind(found: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from deployer.command.failure import FAILED, Failure
 from deployer.command.output import complain
+from deployer.command.terminal import ask
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
@@ -15,5 +16,5 @@ def confirm(target: str, *, yes: bool, warning: str, otherwise: str) -> None:
     if yes:
         return
     complain(warning)
-    if typer.prompt("Its name, to confirm", err=True) != target:
+    if ask("Its name, to confirm", unanswered=f"Nobody has confirmed it: {otherwise}. --yes does without.") != target:
         raise Failure(f"That is not its name: {otherwise}.", status=FAILED)

@@ -12,24 +12,48 @@ from deployer.command.failure import USAGE, Failure
 APP_FILE = ".deployer-app"
 SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
 
+
+def _known_apps(incomplete: str) -> list[str]:
+    """For a shell that completes: the names of the apps, or none if they can't be had soon."""
+    from deployer.command.completion import names_of_apps
+
+    return names_of_apps(incomplete)
+
+
 AppOption = Annotated[
     str | None,
-    typer.Option("--app", "-a", metavar="APP", help=f"The app; else DEPLOYER_APP, else the file {APP_FILE}."),
+    typer.Option(
+        "--app",
+        "-a",
+        metavar="APP",
+        help=f"The app; else DEPLOYER_APP, else the file {APP_FILE}.",
+        autocompletion=_known_apps,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is needed.")]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="At most so many.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print IDs only.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, max=100_000, help="At most so many.")]
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="End the rollout that runs, and go on from there.")]
-NoteOption = Annotated[str, typer.Option("--note", help="Why: kept with the rollout.")]
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why: kept with the rollout.")]
+ReleaseArgument = Annotated[str, typer.Argument(metavar="RELEASE", help="Its ID, R and ten letters.")]
+NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Print the ID, and don't wait for the end.")]
 
 
-def remember(context: typer.Context, **options: Any) -> None:
-    """Options given to a group (`deployer releases -a shop info R…`) hold for its command."""
+def remember(context: typer.Context, listing: dict[str, Any] | None = None, **options: Any) -> None:
+    """Options given to a group (`deployer releases -a shop info R…`) hold for its command.
+
+    `listing`: those of its `list` alone, by the names of its parameters.
+    """
     context.obj = options
+    context.default_map = {"list": listing or {}}
 
 
 def wants_json(context: typer.Context, given: bool) -> bool:
-    return given or bool((context.obj or {}).get("json"))
+    return given or bool(_remembered(context).get("json"))
+
+
+def wants_quiet(context: typer.Context, given: bool) -> bool:
+    return given or bool(_remembered(context).get("quiet"))
 
 
 def app_path(context: typer.Context, given: str | None) -> str:
@@ -38,7 +62,7 @@ def app_path(context: typer.Context, given: str | None) -> str:
 
 
 def app_name(context: typer.Context, given: str | None) -> str:
-    name = given or (context.obj or {}).get("app") or os.environ.get("DEPLOYER_APP") or _from_file()
+    name = given or _remembered(context).get("app") or os.environ.get("DEPLOYER_APP") or _from_file()
     if not name:
         raise Failure(f"Which app? Name it with -a, in DEPLOYER_APP or in a file {APP_FILE}.", status=USAGE)
     return segment(name)
@@ -49,6 +73,10 @@ def segment(text: str) -> str:
     if not SEGMENT.match(text):
         raise Failure(f"“{text}” can't be a name or an ID.", status=USAGE)
     return text
+
+
+def _remembered(context: typer.Context) -> dict[str, Any]:
+    return context.obj or {}
 
 
 def _from_file() -> str:

@@ -8,11 +8,12 @@ import typer
 from deployer.command.confirm import YesOption, confirm
 from deployer.command.failure import FAILED, USAGE, Failure
 from deployer.command.findings import say_findings
+from deployer.command.listing import show_list
 from deployer.command.options import AppOption, JsonOption, QuietOption, app_path, remember, segment, wants_json
-from deployer.command.output import ago, facts, say, say_json, step, table
+from deployer.command.output import ago, facts, say, say_json, step
 from deployer.command.server import connect
 
-group = typer.Typer(help="Registries: list, look, add, change, test, choose, remove.", rich_markup_mode=None)
+group = typer.Typer(rich_markup_mode=None, add_completion=False)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
 UsernameOption = Annotated[
     str | None, typer.Option("--username", "-u", metavar="NAME", help='"" takes the login away.')
@@ -25,31 +26,25 @@ PASSWORD_MAX = 64 * 1024
 
 @group.callback(invoke_without_command=True)
 def registries(context: typer.Context, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
-    """List the registries."""
-    remember(context, json=as_json)
+    """List registries, add, change, test, choose, remove."""
+    remember(context, json=as_json, quiet=quiet)
     if context.invoked_subcommand is None:
-        _list(context, as_json, quiet)
+        list_registries(context, as_json, quiet)
 
 
 @group.command("list")
 def list_registries(context: typer.Context, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
     """List the registries."""
-    _list(context, as_json, quiet)
-
-
-def _list(context: typer.Context, as_json: bool, quiet: bool) -> None:
-    found = connect().get("/registries")
-    if wants_json(context, as_json):
-        say_json(found)
-    elif quiet:
-        for registry in found:
-            say(registry["name"])
-    else:
-        rows = [
-            [each["name"], each["address"], each["username"], _default(each), each["state"], each["problem"]]
-            for each in found
-        ]
-        say(table(["REGISTRY", "ADDRESS", "USER", "DEFAULT", "STATE", "PROBLEM"], rows))
+    show_list(
+        context,
+        connect().get("/registries"),
+        as_json=as_json,
+        quiet=quiet,
+        id="name",
+        headers=["REGISTRY", "ADDRESS", "USER", "DEFAULT", "STATE", "PROBLEM"],
+        row=_row,
+        empty="No registries yet: `deployer registries add` makes the first known.",
+    )
 
 
 @group.command("info")
@@ -155,6 +150,10 @@ def remove(name: NameArgument, yes: YesOption = False) -> None:
     confirm(target, yes=yes, warning=warning, otherwise="nothing was removed")
     with step(f"Removing {target}"):
         connect().delete(f"/registries/{target}")
+
+
+def _row(each: dict[str, Any]) -> list[str]:
+    return [each["name"], each["address"], each["username"], _default(each), each["state"], each["problem"]]
 
 
 def _default(found: dict[str, Any]) -> str:

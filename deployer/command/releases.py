@@ -1,25 +1,43 @@
-"""`releases`: list, look, promote, roll back."""
+"""`releases`: list, look, compare, create; `promotes.py` has the rest."""
+
+from typing import Annotated, Any
 
 import typer
 
-from deployer.command.follow import rollout_to_success
+from deployer.command import promotes
+from deployer.command.differences import say_differences
+from deployer.command.failure import USAGE, Failure
+from deployer.command.listing import show_list
 from deployer.command.options import (
     AppOption,
     JsonOption,
     LimitOption,
     NoteOption,
+    NoWaitOption,
     QuietOption,
+    ReleaseArgument,
     ReplaceOption,
     app_name,
     app_path,
     remember,
     segment,
     wants_json,
+    wants_quiet,
 )
-from deployer.command.output import ago, facts, say, say_json, table, words
+from deployer.command.output import ago, facts, say, say_json, words
 from deployer.command.server import connect
+from deployer.command.variables import read_assignments
 
-group = typer.Typer(help="Releases: list, look, promote, roll back.", rich_markup_mode=None)
+group = typer.Typer(rich_markup_mode=None, add_completion=False)
+# How a release's last rollout stands, unless it succeeded; or that the release is the active one.
+STATUSES = [
+    *("active", "queued", "releasing", "rolling", "paused"),
+    *("rolling_back", "rolled_back", "failed", "cancelled", "superseded"),
+]
+StatusOption = Annotated[str, typer.Option("--status", metavar="STATUS", help="Only these: active, failed, …")]
+BuildOption = Annotated[str, typer.Option("--build", metavar="BUILD", help="Only those of this build.")]
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Only what this person or token made.")]
+SearchOption = Annotated[str, typer.Option("--search", metavar="WORDS", help="Only those that have these words.")]
 
 
 @group.callback(invoke_without_command=True)
@@ -29,11 +47,16 @@ def releases(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     limit: LimitOption = 30,
+    status: StatusOption = "",
+    build: BuildOption = "",
+    by: ByOption = "",
+    search: SearchOption = "",
 ) -> None:
-    """List the releases, the newest first."""
-    remember(context, app=app, json=as_json)
+    """List releases, compare them, promote, roll back."""
+    listing = {"limit": limit, "status": status, "build": build, "by": by, "search": search}
+    remember(context, listing, app=app, json=as_json, quiet=quiet)
     if context.invoked_subcommand is None:
-        _list(context, app, as_json, quiet, limit)
+        list_releases(context, app, as_json, quiet, limit, status, build, by, search)
 
 
 @group.command("list")
@@ -43,28 +66,33 @@ def list_releases(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     limit: LimitOption = 30,
+    status: StatusOption = "",
+    build: BuildOption = "",
+    by: ByOption = "",
+    search: SearchOption = "",
 ) -> None:
     """List the releases, the newest first."""
-    _list(context, app, as_json, quiet, limit)
-
-
-def _list(context: typer.Context, app: str | None, as_json: bool, quiet: bool, limit: int) -> None:
-    items = connect().get(f"{app_path(context, app)}/releases", limit=limit)["items"]
-    if wants_json(context, as_json):
-        say_json(items)
-    elif quiet:
-        for item in items:
-            say(item["id"])
-    else:
-        rows = [
-            [item["id"], words(item["status"]), item["build"], ago(item["created"]), item["description"]]
-            for item in items
-        ]
-        say(table(["ID", "STATUS", "BUILD", "CREATED", "DESCRIPTION"], rows))
+    status = status.replace(" ", "_")
+    if status and status not in STATUSES:
+        raise Failure(f"“{status}” is no status: {', '.join(map(words, STATUSES))} are.", status=USAGE)
+    asked = {"status": status, "build": build, "by": by, "search": search}
+    filters = {name: value for name, value in asked.items() if value}
+    show_list(
+        context,
+        connect().items(f"{app_path(context, app)}/releases", limit=limit, **filters),
+        as_json=as_json,
+        quiet=quiet,
+        id="id",
+        headers=["ID", "STATUS", "BUILD", "CREATED", "DESCRIPTION"],
+        row=_row,
+        empty="No release is like that." if filters else "No releases yet: `deployer deploy` makes the first.",
+    )
 
 
 @group.command("info")
-def info(context: typer.Context, release_id: str, app: AppOption = None, as_json: JsonOption = False) -> None:
+def info(
+    context: typer.Context, release_id: ReleaseArgument, app: AppOption = None, as_json: JsonOption = False
+) -> None:
     """Show one release."""
     found = connect().get(f"{app_path(context, app)}/releases/{segment(release_id)}")
     if wants_json(context, as_json):
@@ -87,35 +115,79 @@ def info(context: typer.Context, release_id: str, app: AppOption = None, as_json
     say(facts(pairs))
 
 
-@group.command("promote")
-def promote(
-    context: typer.Context,
-    release_id: str,
-    app: AppOption = None,
-    note: NoteOption = "",
-    replace: ReplaceOption = False,
+@group.command("manifest")
+def manifest(
+    context: typer.Context, release_id: ReleaseArgument, app: AppOption = None, as_json: JsonOption = False
 ) -> None:
-    """Make a release the active one; done when every process runs it."""
-    server, name = connect(), app_name(context, app)
-    why = {"note": note, "replace": replace}
-    rollout = server.post(f"/apps/{name}/releases/{segment(release_id)}/promote", why)
-    say(f"Promoting {rollout['release']}...")
-    rollout_to_success(server, name, rollout["number"])
-    say("OK")
+    """Print a release's manifest."""
+    found = connect().get(f"{app_path(context, app)}/releases/{segment(release_id)}/manifest")
+    if wants_json(context, as_json):
+        say_json(found["manifest"])
+    else:
+        say(found["yaml"].rstrip("\n"))
 
 
-@group.command("rollback")
-def rollback(
+@group.command("diff")
+def diff(
     context: typer.Context,
-    release_id: str,
+    release_id: ReleaseArgument,
+    other: Annotated[str, typer.Argument(metavar="[OTHER]", help="The active release, if none is named.")] = "",
     app: AppOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a release changes, compared with another.
+
+    The build and its commit, the images, the variables by name, the lines of the manifest.
+    """
+    path = app_path(context, app)
+    wanted: dict[str, Any] = {"with": segment(other)} if other else {}
+    found = connect().get(f"{path}/releases/{segment(release_id)}/diff", **wanted)
+    if wants_json(context, as_json):
+        say_json(found)
+    else:
+        say_differences(found)
+
+
+@group.command("create")
+def create(
+    context: typer.Context,
+    build: Annotated[str, typer.Option("--build", metavar="BUILD", help="Of which build.")],
+    app: AppOption = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--env", "-e", metavar="NAME=VALUE", help="Set this variable; - reads them from stdin."),
+    ] = None,
+    unset: Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="Leave this variable out.")] = None,
+    description: Annotated[str, typer.Option("--description", metavar="TEXT", help="What it is.")] = "",
+    promote: Annotated[bool, typer.Option("--promote", help="And promote it.")] = False,
     note: NoteOption = "",
     replace: ReplaceOption = False,
+    no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Copy an older release and promote the copy; done when every process runs it."""
+    """Make a release of a build and the app's variables."""
+    wanted: dict[str, Any] = {"build": segment(build), "description": description, "promote": promote}
+    if assignments or unset:
+        wanted["env"] = {"set": read_assignments(assignments or []), "unset": unset or []}
     server, name = connect(), app_name(context, app)
-    why = {"note": note, "replace": replace}
-    made = server.post(f"/apps/{name}/releases/{segment(release_id)}/rollback", why)
-    say(f"Rolling back to {made['release']['rolled_back_to']}...")
-    rollout_to_success(server, name, made["rollout"]["number"])
-    say(f"OK, {made['release']['id']}")
+    made = server.post(f"/apps/{name}/releases", wanted | {"note": note, "replace": replace}, once=True)
+    as_json, quiet = wants_json(context, as_json), wants_quiet(context, quiet)
+    if as_json and not promote:
+        say_json(made)
+    elif quiet:
+        say(made["id"])
+    elif not as_json:
+        say(f"Release: {made['id']}")
+    if promote:
+        rollout = server.get(f"/apps/{name}/rollouts/{made['rollout']}")
+        promotes.carry_through(server, rollout, wait=not no_wait, as_json=as_json, quiet=quiet, named=True)
+
+
+group.command("promote")(promotes.promote)
+group.command("rollback")(promotes.rollback)
+
+
+def _row(release: dict[str, Any]) -> list[str]:
+    created = ago(release["created"])
+    return [release["id"], words(release["status"]), release["build"], created, release["description"]]

@@ -1,25 +1,27 @@
 """`rollouts`: list, look, watch, abort."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from deployer.command.failure import Failure
-from deployer.command.follow import follow_rollout, say_line, stored_lines
+from deployer.command.follow import follow_rollout, last_words, say_as_json, say_line, stored_lines
+from deployer.command.listing import show_list
 from deployer.command.options import (
     AppOption,
     JsonOption,
     LimitOption,
+    NoWaitOption,
     QuietOption,
     app_name,
     app_path,
     remember,
     wants_json,
 )
-from deployer.command.output import ago, facts, say, say_json, table, words
+from deployer.command.output import ago, facts, say, say_json, words
 from deployer.command.server import Server, connect
 
-group = typer.Typer(help="Rollouts: list, look, watch, abort.", rich_markup_mode=None)
+group = typer.Typer(rich_markup_mode=None, add_completion=False)
 NumberArgument = Annotated[int | None, typer.Argument(min=1, metavar="NUMBER", help="The newest, if none is named.")]
 
 
@@ -31,10 +33,10 @@ def rollouts(
     quiet: QuietOption = False,
     limit: LimitOption = 30,
 ) -> None:
-    """List the rollouts, the newest first."""
-    remember(context, app=app, json=as_json)
+    """List rollouts, watch one, abort it."""
+    remember(context, {"limit": limit}, app=app, json=as_json, quiet=quiet)
     if context.invoked_subcommand is None:
-        _list(context, app, as_json, quiet, limit)
+        list_rollouts(context, app, as_json, quiet, limit)
 
 
 @group.command("list")
@@ -46,29 +48,16 @@ def list_rollouts(
     limit: LimitOption = 30,
 ) -> None:
     """List the rollouts, the newest first."""
-    _list(context, app, as_json, quiet, limit)
-
-
-def _list(context: typer.Context, app: str | None, as_json: bool, quiet: bool, limit: int) -> None:
-    items = connect().get(f"{app_path(context, app)}/rollouts", limit=limit)["items"]
-    if wants_json(context, as_json):
-        say_json(items)
-    elif quiet:
-        for item in items:
-            say(str(item["number"]))
-    else:
-        rows = [
-            [
-                str(item["number"]),
-                words(item["status"]),
-                item["kind"],
-                item["release"],
-                ago(item["created"]),
-                item["reason"],
-            ]
-            for item in items
-        ]
-        say(table(["NUMBER", "STATUS", "KIND", "RELEASE", "CREATED", "REASON"], rows))
+    show_list(
+        context,
+        connect().items(f"{app_path(context, app)}/rollouts", limit=limit),
+        as_json=as_json,
+        quiet=quiet,
+        id="number",
+        headers=["NUMBER", "STATUS", "KIND", "RELEASE", "CREATED", "REASON"],
+        row=_row,
+        empty="No rollouts yet: `deployer deploy` or `deployer releases promote` starts one.",
+    )
 
 
 @group.command("info")
@@ -85,18 +74,23 @@ def info(
     pairs = [
         ("Rollout", str(found["number"])),
         ("App", found["app"]),
+        ("Kind", found["kind"]),
         ("Status", words(found["status"])),
+        ("Waits for", found["waiting_for"]),
         ("Reason", found["reason"]),
         ("Cause", found["cause"]),
         ("Hint", found["hint"]),
         ("Release", found["release"]),
         ("Previous", found["previous"] or ""),
+        ("Replaces", str(found["replaces"] or "")),
+        ("Aborted by", found["abort_by"]),
         ("Note", found["note"]),
         ("Started", ago(found["created"])),
+        ("Finished", ago(found["finished"])),
         ("Usually takes", f"{expected} s" if expected is not None else ""),
         ("By", found["by"]),
     ]
-    say("\n".join([facts(pairs), *(f"  {line}" for line in found["evidence"])]))
+    say("\n".join([facts(pairs), *last_words(found["evidence"])]))
 
 
 @group.command("logs")
@@ -105,27 +99,44 @@ def logs(
     number: NumberArgument = None,
     app: AppOption = None,
     follow: Annotated[bool, typer.Option(help="Go on until the rollout is over.")] = True,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print a rollout's log; of one that runs, until it is over."""
+    """Print a rollout's log; of one that runs, until it is over. --json prints an object a line."""
     server, name = connect(), app_name(context, app)
     which = _number(server, f"/apps/{name}", number)
+    on_line = say_as_json if wants_json(context, as_json) else say_line
     if follow:
-        follow_rollout(server, name, which)
+        follow_rollout(server, name, which, on_line=on_line)
     else:
-        stored_lines(server, f"/apps/{name}/rollouts/{which}", say_line)
+        stored_lines(server, f"/apps/{name}/rollouts/{which}", on_line)
 
 
 @group.command("abort")
-def abort(context: typer.Context, number: NumberArgument = None, app: AppOption = None) -> None:
+def abort(
+    context: typer.Context, number: NumberArgument = None, app: AppOption = None, no_wait: NoWaitOption = False
+) -> None:
     """Stop a rollout; done when the previous release is back."""
     server, name = connect(), app_name(context, app)
     which = _number(server, f"/apps/{name}", number)
     server.post(f"/apps/{name}/rollouts/{which}/abort")
     say(f"Aborting rollout {which}...")
+    if no_wait:
+        return
     ended = follow_rollout(server, name, which)
     if ended["status"] not in ("cancelled", "rolled_back"):
         raise Failure(f"Rollout {which} was not stopped: it {words(ended['status'])}. {ended['reason']}")
     say("OK")
+
+
+def _row(rollout: dict[str, Any]) -> list[str]:
+    return [
+        str(rollout["number"]),
+        words(rollout["status"]),
+        rollout["kind"],
+        rollout["release"],
+        ago(rollout["created"]),
+        rollout["reason"],
+    ]
 
 
 def _number(server: Server, path: str, given: int | None) -> int:

@@ -3,25 +3,43 @@
 import json
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from deployer import login_file
-from deployer.command.failure import FAILED, REFUSED, USAGE, Failure, Unreachable
+from deployer.command import answers
+from deployer.command.failure import USAGE, Failure, Unreachable
+from deployer.command.output import complain
 
 if TYPE_CHECKING:
     import httpx
 
 # How long a request is tried again while the server does not answer, in seconds.
 PATIENCE = 3.0
+# The same for a deed that may be asked for twice, at a server that was there a moment ago and may restart; and for one
+# that may be under way there already: to stop asking would leave open whether it is done.
+PATIENCE_WITH_KEY = 60.0
+# For so long in all it waits where there were too many requests.
+PATIENCE_WHEN_BUSY = 120.0
+PAGE = 200
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # The server sends at least a blank line every 15 s on a stream.
 STREAM_SILENCE = 45.0
 
 
 class BrokenStream(Exception):
-    """A log's stream ended in the middle."""
+    """A stream ended in the middle."""
+
+
+class Tried(NamedTuple):
+    """The answer; or what is the trouble, whether the same may be asked again, and whether it may be done already."""
+
+    response: "httpx.Response | None"
+    trouble: str = ""
+    again: bool = False
+    may_be_done: bool = False
 
 
 def connect() -> "Server":
@@ -43,6 +61,7 @@ class Server:
         import httpx
 
         self.url = login_file.plain_url(url)
+        self.has_answered = False
         parts = _split(self.url)
         if not token.isascii() or not token.isprintable():
             raise Failure("That can't be a token.", status=USAGE)
@@ -62,13 +81,25 @@ class Server:
     ) -> Any:
         return self._request("GET", path, patience=patience, on_trouble=on_trouble, params=query)
 
-    def post(self, path: str, payload: dict[str, Any] | None = None) -> Any:
-        return self._request("POST", path, json=payload or {})
+    def items(self, path: str, *, limit: int, **query: Any) -> list[dict[str, Any]]:
+        """The first so many of a listing, from as many of its pages as that takes."""
+        found: list[dict[str, Any]] = []
+        while len(found) < limit:
+            page = self.get(path, limit=min(PAGE, limit - len(found)), **query)
+            found += page["items"]
+            if page["next"] is None:
+                break
+            query["cursor"] = page["next"]
+        return found
+
+    def post(self, path: str, payload: dict[str, Any] | None = None, *, once: bool = False) -> Any:
+        """`once`: it can be asked again when the answer was lost, as the server knows it by its key."""
+        return self._request("POST", path, key=_new_key() if once else "", json=payload or {})
 
     def upload(self, path: str, archive: Any, **fields: str) -> Any:
-        """A multipart form whose file `source` is read from `archive` as it is sent."""
+        """A multipart form whose file `source` is read from `archive` as it is sent, and anew if that breaks."""
         files = {"source": ("source.tar.gz", archive, "application/gzip")}
-        return self._request("POST", path, files=files, data=fields)
+        return self._request("POST", path, key=_new_key(), files=files, data=fields)
 
     def put(self, path: str, payload: dict[str, Any]) -> Any:
         return self._request("PUT", path, json=payload)
@@ -79,19 +110,25 @@ class Server:
     def delete(self, path: str, **query: str) -> Any:
         return self._request("DELETE", path, params=query)
 
-    def log(self, path: str, *, after: int, follow: bool) -> Iterator[dict[str, Any]]:
-        """The lines after that number. Raises BrokenStream when the connection ends before the log does."""
+    def log(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """The lines of a log. Raises BrokenStream when the connection ends before the log does."""
+        return self.stream("GET", path, params=query)
+
+    def stream(self, method: str, path: str, **content: Any) -> Iterator[dict[str, Any]]:
+        """One JSON object for each line of the answer. Raises BrokenStream when the connection ends in the middle."""
         import httpx
 
-        query = {"after": after, "follow": "true" if follow else "false"}
         timeout = httpx.Timeout(STREAM_SILENCE, connect=5)
         try:
-            with self.http.stream("GET", path, params=query, timeout=timeout) as response:
+            with self.http.stream(method, path, timeout=timeout, **content) as response:
                 if response.status_code != 200:
                     response.read()
-                    if _is_passing(response):
+                    if answers.is_passing(response):
                         raise BrokenStream()
-                    raise self._failure(response)
+                    if response.status_code == 429:
+                        self._wait(path, response, at_most=PATIENCE_WHEN_BUSY)
+                        raise BrokenStream()
+                    raise self._failure(path, response)
                 for line in response.iter_lines():
                     if line.strip():
                         yield json.loads(line)
@@ -104,39 +141,64 @@ class Server:
         path: str,
         *,
         patience: float = PATIENCE,
+        key: str = "",
         on_trouble: Callable[[], None] | None = None,
         **content: Any,
     ) -> Any:
-        deadline, pause = time.monotonic() + patience, 0.2
+        if key:
+            content["headers"] = {"Idempotency-Key": key}
+        begun, pause, waited, told = time.monotonic(), 0.2, 0.0, False
         while True:
-            response, trouble, again = self._try(method, path, content)
+            tried = self._try(method, path, content, keyed=bool(key))
+            response = tried.response
+            if response is not None and response.status_code == 429:
+                waited += self._wait(path, response, at_most=PATIENCE_WHEN_BUSY - waited)
+                continue
             if response is not None:
-                return self._answer(response)
-            if not again or time.monotonic() + pause > deadline:
-                raise Unreachable(f"{self.url} can't be reached: {trouble}.")
+                self.has_answered = True
+                return self._answer(path, response)
+            if key and (tried.may_be_done or self.has_answered):
+                patience = max(patience, PATIENCE_WITH_KEY)
+            if not tried.again or time.monotonic() + pause > begun + waited + patience:
+                raise Unreachable(f"{self.url} can't be reached: {tried.trouble}.")
             if on_trouble:
                 on_trouble()
+            elif patience > PATIENCE and not told:
+                complain(f"The connection to {self.url} was lost; trying again for a minute…")
+                told = True
             time.sleep(pause)
             pause = min(pause * 2, 3.0)
 
-    def _try(self, method: str, path: str, content: dict[str, Any]) -> tuple["httpx.Response | None", str, bool]:
-        """The answer; or what is the trouble, and whether the same may be asked again without being done twice."""
+    def _wait(self, path: str, response: "httpx.Response", *, at_most: float) -> float:
+        """As long as a 429 asks for, in seconds. Raises Failure when that is longer than anybody would wait."""
+        seconds = answers.wait_of(response)
+        if seconds > at_most:
+            raise self._failure(path, response)
+        complain(f"{self.url} has had too many requests: going on in {seconds:.0f} s…")
+        time.sleep(seconds)
+        return seconds
+
+    def _try(self, method: str, path: str, content: dict[str, Any], *, keyed: bool) -> Tried:
         import httpx
 
+        safe = method == "GET" or keyed
         try:
             response = self.http.request(method, path, **content)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return None, str(error) or "no connection", "CERTIFICATE" not in str(error)
+            return Tried(None, str(error) or "no connection", again="CERTIFICATE" not in str(error))
         except httpx.TransportError as error:
-            return None, str(error) or type(error).__name__, method == "GET"
-        if _is_passing(response) and (method == "GET" or not _may_be_done(response)):
-            trouble = _error_of(response).get("message") or f"it answers {response.status_code}"
-            return None, trouble.rstrip("."), method == "GET" or response.status_code == 503
-        return response, "", False
+            return Tried(None, str(error) or type(error).__name__, again=safe, may_be_done=True)
+        said = answers.error_of(response)
+        if keyed and response.status_code == 409 and said.get("code") == answers.STILL_RUNNING:
+            return Tried(None, said["message"].rstrip("."), again=True, may_be_done=True)
+        if answers.is_passing(response) and (safe or not answers.may_be_done(response)):
+            trouble = (said.get("message") or f"it answers {response.status_code}").rstrip(".")
+            return Tried(None, trouble, again=True, may_be_done=answers.may_be_done(response))
+        return Tried(response)
 
-    def _answer(self, response: "httpx.Response") -> Any:
+    def _answer(self, path: str, response: "httpx.Response") -> Any:
         if not response.is_success:
-            raise self._failure(response)
+            raise self._failure(path, response)
         if response.status_code == 204:
             return None
         try:
@@ -144,19 +206,23 @@ class Server:
         except ValueError as error:
             raise Unreachable(f"What answers at {self.url} is no Deployer.") from error
 
-    def _failure(self, response: "httpx.Response") -> Failure:
-        if response.is_redirect:
-            target = response.headers.get("Location", "elsewhere")[:200]
-            return Unreachable(f"{self.url} sends us on to {target}: log in there, if you trust it.")
-        error = _error_of(response)
-        if not error:
-            return Unreachable(f"What answers at {self.url} is no Deployer: it says {response.status_code}.")
-        if response.status_code == 401:
-            return Failure(f"{self.url}: {error['message']}", f"Sign in with `deployer login {self.url}`.")
-        status = REFUSED if error["code"] == "not_allowed" else FAILED
-        return Failure(
-            error["message"], *(reason for reason in error["reasons"] if reason != error["message"]), status=status
-        )
+    def _failure(self, path: str, response: "httpx.Response") -> Failure:
+        """With names that were perhaps meant, when there is no app of this name."""
+        failure = answers.failure_of(self.url, response, with_token="Authorization" in self.http.headers)
+        if path == "/tokens" and response.status_code == 401:
+            failure.details = ()  # who is signing in is not told to
+        parts = path.split("/")
+        if response.status_code == 404 and len(parts) > 2 and parts[1] == "apps":
+            listed = self._try("GET", "/apps", {}, keyed=False).response
+            if listed is not None and listed.is_success:
+                hint = answers.near_apps(parts[2], [app["name"] for app in listed.json()])
+                failure.details = (*failure.details, *filter(None, [hint]))
+        return failure
+
+
+def _new_key() -> str:
+    """What the server tells one intended deed from another by, however often it is asked for."""
+    return str(uuid.uuid4())
 
 
 def _split(url: str) -> SplitResult:
@@ -168,28 +234,3 @@ def _split(url: str) -> SplitResult:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise Failure(f"“{url}” can't be a server's address: https://deployer.example.com was expected.", status=USAGE)
     return parts
-
-
-def _is_passing(response: "httpx.Response") -> bool:
-    """Busy, restarting, or a proxy that does not find it: worth another try. A cluster that is away is an answer."""
-    if response.status_code in (502, 504):
-        return True
-    return response.status_code == 503 and _error_of(response).get("code") in (None, "busy", "database_away")
-
-
-def _may_be_done(response: "httpx.Response") -> bool:
-    """The database may have been lost behind the deed."""
-    return _error_of(response).get("code") == "database_away"
-
-
-def _error_of(response: "httpx.Response") -> dict[str, Any]:
-    """What is under `error`; empty when the answer does not have our form."""
-    try:
-        error = response.json()["error"]
-        return {
-            "code": str(error["code"]),
-            "message": str(error["message"]),
-            "reasons": list(map(str, error["reasons"])),
-        }
-    except (ValueError, KeyError, TypeError):
-        return {}

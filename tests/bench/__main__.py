@@ -10,13 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench import (
+    api,
     builds,
     cluster,
+    command,
     crowd,
     database,
     deliveries,
     doom,
     events,
+    followers,
     kills,
     lines,
     memory,
@@ -42,6 +45,9 @@ def main() -> None:
         "database": database.measure,
         "update": update.measure,
         "cluster": cluster.measure,
+        "command": command.measure,
+        "api": api.measure,
+        "followers": followers.measure,
         "crowd": crowd.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)

@@ -1,7 +1,6 @@
 """GitHub at its busiest: signed pushes at a steady rate, how soon each is answered, and what became of all of them."""
 
 import asyncio
-import re
 import sqlite3
 import time
 import uuid
@@ -9,12 +8,12 @@ from pathlib import Path
 
 from tests import github_payloads
 from tests.bench.figures import percentile, show, title
+from tests.bench.wire import Wire
 from tests.journeys.house import House
 from tests.journeys.waiting import until
 
 RATE, SECONDS, APPS = 200, 10, 20
 LINES = 64  # open connections
-LENGTH = re.compile(rb"(?i)content-length: (\d+)")
 COMMITS = 20  # of a push, which makes some 12 KB
 
 
@@ -56,15 +55,13 @@ async def _send(port: int, sent: list[bytes]) -> list[tuple[int, float]]:
     begun = time.monotonic() + 1
 
     async def line(first: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        wire = await Wire.to(port)
         for number in range(first, len(sent), LINES):
             due = begun + number / RATE
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            writer.write(sent[number])
-            head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(int(LENGTH.findall(head)[0]))
-            answers.append((int(head.split(b" ", 2)[1]), time.monotonic() - due))
-        writer.close()
+            answer = await wire.ask(sent[number])
+            answers.append((answer.status, time.monotonic() - due))
+        wire.close()
 
     await asyncio.gather(*map(line, range(LINES)))
     return answers
