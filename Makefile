@@ -5,10 +5,12 @@ IN_VENV = $(PYTHON) deployer/bootstrap.py
 NO_HOME = $(CURDIR)/.test-home
 ALONE = env -u DATABASE_URL -u REDIS_URL
 # More than there are cores of the smallest machine: much of what the tests do is waiting for facts.
-WORKERS = 3
+WORKERS = 4
+# Minutes of many objects, many streams and a kill: `make faults` runs it, not `make test`.
+ENDURANCE = tests/localcluster/test_endurance.py
 NO_KEY = Y2hlY2tzLW9ubHktY2hlY2tzLW9ubHktY2hlY2tzLW8=
 
-.PHONY: help up password link test faults cluster-tests check format bench lock clean
+.PHONY: help up password link test faults cluster-tests check format docs bench lock schema clean
 
 help:
 	@echo 'make up        install what is missing, then serve http://127.0.0.1:8000 until Ctrl-C'
@@ -17,13 +19,15 @@ help:
 	@echo 'make link      print a one-time sign-in link'
 	@echo 'make test      run the tests, those of the database on PostgreSQL first, then all on SQLite'
 	@echo '               (TESTS="tests/test_up.py -k port" runs some of them)'
-	@echo 'make faults    kill workers and trouble the cluster at each step of rollouts, for minutes'
+	@echo 'make faults    kill workers and trouble the cluster at each step of rollouts, wear localcluster out, for minutes'
 	@echo '               (FAULTS="-k doom" runs some of them)'
 	@echo 'make cluster-tests  the journeys on the cluster of TEST_KUBECONFIG, else on one that is started for them'
 	@echo '               (CLUSTER_TESTS="-k volumes" runs some of them)'
 	@echo 'make check     style, types, the floors of the design, migrations'
 	@echo 'make format    let ruff lay out the code'
+	@echo 'make docs      write docs/command.md and docs/api.md anew, from the code'
 	@echo 'make bench     measure; prints figures'
+	@echo 'make schema    some ten thousand random requests against the API, compared with its document (SCHEMA="--seed 7")'
 	@echo 'make lock      choose versions anew and lock them in requirements/'
 	@echo 'make clean     remove what is installed and cached; the state in .deployer/ stays'
 
@@ -40,10 +44,10 @@ test:
 	@$(IN_VENV) dev -- -m tests.chromium
 	@$(IN_VENV) dev -- -m tests.docker_engine
 	@$(ALONE) DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m tests.postgres -m pytest -n $(WORKERS) --dist loadfile -m database $(TESTS)
-	@exec $(ALONE) -u TEST_DATABASE_URL DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	@exec $(ALONE) -u TEST_DATABASE_URL DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m pytest -n $(WORKERS) --dist loadfile --ignore $(ENDURANCE) $(TESTS)
 
 faults:
-	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest tests/faults --numprocesses 2 --dist worksteal --tb short $(FAULTS)
+	@DEPLOYER_HOME=$(NO_HOME) exec $(IN_VENV) dev -- -m pytest tests/faults $(ENDURANCE) --numprocesses 2 --dist worksteal --tb short $(FAULTS)
 
 cluster-tests:
 	@$(IN_VENV) dev -- -m tests.docker_engine
@@ -60,8 +64,14 @@ format:
 	@$(IN_VENV) dev -- -m ruff check --fix
 	@$(IN_VENV) dev -- -m ruff format
 
+docs:
+	@DEBUG=true SECRET_KEY=docs ENCRYPTION_KEYS=$(NO_KEY) DEPLOYER_HOME=$(NO_HOME) DATABASE_URL=sqlite://:memory: exec $(IN_VENV) dev -- -m deployer.reference
+
 bench:
 	@exec $(IN_VENV) dev -- -m tests.bench
+
+schema:
+	@$(ALONE) DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m tests.api_schema $(SCHEMA)
 
 # Hashes, and no word of where packages come from: that is for each machine to say.
 COMPILE = .venv/bin/python -m uv pip compile pyproject.toml --group pyproject.toml:build --universal --python-version 3.11 \

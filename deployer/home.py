@@ -16,7 +16,7 @@ from deployer import settings_file
 
 PORT_NAMES = ("redis", "cluster", "door")
 # Below the range from which Linux takes the ports of outgoing connections, so that a remembered one stays free.
-FREE_PORTS = range(20000, 32000)
+FREE_PORTS = range(14000, 18000)
 
 
 class CannotStart(Exception):

@@ -8,7 +8,7 @@ from tests.localcluster.running import Cluster as Process
 from tests.ports import free_port
 
 __all__ = ["Process", "deployment", "eventually", "free_port", "started"]
-FACT_SECONDS = 10.0
+FACT_SECONDS = 30.0
 
 
 def started(folder: Any) -> Process:

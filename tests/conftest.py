@@ -3,10 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests import factories
+from tests import databases, factories, scheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 # Nothing listens there: whoever needs a Redis asks for it by fixture.
@@ -16,22 +17,31 @@ NO_LAYER = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 ON_ONE_DATABASE = (
     "tests/engine/",
     "tests/images/",
+    "tests/running/",
     "tests/test_actions_cluster.py",
     "tests/test_applying.py",
     "tests/test_build.py",
     "tests/test_clusters_command.py",
     "tests/test_clusters_state.py",
+    "tests/test_doors.py",
     "tests/test_host.py",
     "tests/test_manifests",
     "tests/test_pages_look.py",
     "tests/test_policy.py",
     "tests/test_registries_client.py",
     "tests/test_restore.py",
+    "tests/test_source.py",
 )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Scheduling | None:
+    return scheduling.Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks a database is marked `database`: `make test` runs it on PostgreSQL, too."""
+    """The longest first. Whatever asks a database is marked `database`: `make test` runs it on PostgreSQL, too."""
+    items.sort(key=lambda item: scheduling.rank(item.nodeid))
     for item in items:
         place = item.path.relative_to(ROOT).as_posix()
         fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
@@ -50,6 +60,12 @@ def django_db_modify_db_settings(
     database = connections["default"].settings_dict
     if database["ENGINE"].endswith("sqlite3"):
         database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "tests.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_template_is_left() -> Iterator[None]:
+    yield
+    databases.drop_template()
 
 
 @pytest.fixture(autouse=True)

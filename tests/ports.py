@@ -5,8 +5,9 @@ import os
 import re
 import socket
 
-# Below those that the kernel gives to outgoing connections, which would take one between our look and its use.
-FIRST, SHARE = 20_000, 3_000
+# Below those that a Deployer and its local cluster give out, and that the kernel gives to outgoing connections: none of
+# them may take the port of a server that is away for a moment.
+FIRST, SHARE = 10_000, 1_000
 _offsets = itertools.count(os.getpid() % SHARE)
 
 

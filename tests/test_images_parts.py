@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from releases.clients.images import buildkit
+from releases.clients.images import buildkit, faults
 from releases.clients.images.buildkit_words import Words
 from releases.clients.images.context import gather
 from releases.clients.images.engine import EngineAddress
@@ -205,6 +205,27 @@ def test_without_buildx_there_is_no_version(tmp_path):
 
 
 # --- A push's progress ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "words", "faultless"),
+    [
+        (faults.building, "write /bin/x: no space left on device", True),
+        (faults.building, "Get https://reg.example/v2/: dial tcp 10.0.0.1:443: i/o timeout", True),
+        (faults.building, "Head https://reg.example/v2/base: unauthorized: authentication required", True),
+        (faults.building, "toomanyrequests: You have reached your pull rate limit", True),
+        (faults.building, "COPY failed: file not found in build context", False),
+        (faults.building, "open /x: permission denied", False),
+        (faults.building, "The command '/bin/sh -c df' returned a non-zero code: 1", False),
+        (faults.building, "manifest for reg.example/base:9 not found", False),
+        (faults.pushing, "whatever it says", True),
+        (faults.resolving, "received unexpected HTTP status: 503 Service Unavailable", True),
+        (faults.resolving, "toomanyrequests: You have reached your pull rate limit", True),
+        (faults.resolving, "manifest unknown", False),
+    ],
+)
+def test_what_is_no_fault_of_the_source_is_told_apart(told, words, faultless):
+    assert told("web", words).faultless is faultless
 
 
 def test_a_slow_push_is_told_every_ten_seconds():

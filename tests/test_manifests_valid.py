@@ -1,6 +1,7 @@
 """Every object of every manifest is one that a cluster takes, the oldest that we support and the newest."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,20 @@ def test_the_example_gives_objects_that_are_valid(of_the_example, kind, count, v
     assert len(found) == count
     for obj in found:
         kubernetes_schemas.check(obj, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("issuer", ["letsencrypt", ""])
+def test_domains_of_any_length_give_a_valid_ingress(issuer, version):
+    longest = ".".join(["x" * 61] * 4 + ["a-1"])
+    hosts = {"www.example.com": "web", "*.example.com": "web", longest: "worker", f"*.{longest[2:]}": "web"}
+    cluster = Cluster(name="local", ingress_class="nginx", certificate_issuer=issuer)
+    made = manifests.own_domains(App(name="hello", cluster=cluster), hosts, installation="here")
+    kubernetes_schemas.check(made, version)
+    assert [rule["host"] for rule in made["spec"]["rules"]] == sorted(hosts)
+    names = {entry["secretName"] for entry in made["spec"].get("tls", [])}
+    assert len(names) == (len(hosts) if issuer else 0)
+    assert all(len(name) <= 253 and re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", name) for name in names)
 
 
 def test_no_kind_of_the_example_is_left_out(of_the_example):

@@ -75,7 +75,7 @@ def test_an_unreachable_cluster_is_a_state_not_an_error(client, world):
 
 def test_processes_are_squares(client, world, monkeypatch):
     process = inspect.Process("web-1-x", "web", world.active.pk, "broken", 2, None, "exited with 1 after 2 s")
-    monkeypatch.setattr(inspect, "processes", lambda app: [process])
+    monkeypatch.setattr(inspect, "processes", lambda app, **_: [process])
     page = text(as_(client, world).get("/apps/hello"))
     assert 'class="p broken"' in page and "web: 1 broken" in page and "exited with 1 after 2 s" in page
 
@@ -192,7 +192,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(client, world, path, 
         App.objects.create(name=f"more-{number}", cluster=world.app.cluster, **world.actor().columns())
         release = world.release(env={"A": str(number)})
         world.rollout(release, "rolled_back", reason="no")
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         client.get(path)
 
 
@@ -217,14 +217,14 @@ def test_a_slow_cluster_does_not_hold_the_page(client, world, monkeypatch):
     from threading import Event
 
     answered = Event()
-    monkeypatch.setattr(inspect, "processes", lambda app: answered.wait(20) and [])
+    monkeypatch.setattr(inspect, "processes", lambda app, **_: answered.wait(20) and [])
     page = text(as_(client, world).get("/apps/hello"))
     answered.set()
     assert "Asking the cluster…" in page
 
 
 def test_a_cluster_error_is_told(client, world, monkeypatch):
-    def refuse(app):
+    def refuse(app, **_):
         raise ClusterUnavailable("It refused the connection.")
 
     monkeypatch.setattr(inspect, "processes", refuse)

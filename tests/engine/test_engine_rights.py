@@ -42,7 +42,7 @@ def kubeconfig(proxy, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def mirror(kubeconfig) -> Iterator[Mirror]:
-    made = Mirror(connect(kubeconfig), labels=manifests.OURS, prefix="deployer-")
+    made = Mirror(connect(kubeconfig), labels=manifests.OURS, prefix="deployer-", patience=1.5)
     made.start()
     yield made
     made.retire()
@@ -80,21 +80,70 @@ def succeeded(rollout: Rollout) -> Rollout:
     return rollout
 
 
-def told(world, every_key, client) -> None:
-    """The life of an app."""
+def rolled_back_to(world, release) -> Release:
+    rollout = actions.rollback(release, by=policy.SYSTEM)
+    succeeded(world.worker(Rollout.objects.get(pk=rollout.pk)).end())
+    back = world.active_release()
+    assert back.rolled_back_to == release
+    return back
+
+
+def secrets_named(cron_job) -> str:
+    return str(cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["envFrom"])
+
+
+def ships(world, every_key) -> None:
+    """A release of every key is there, changed, failed and back, rolled back to."""
+
+    def processes(release):
+        return [("web", release.pk)] * 2 + [("worker", release.pk)]
+
+    first = every_key(watched=True)
+    assert "Scaled to 0, so not verified: cache." in succeeded(world.carried(first)).reason
+    there = world.written()
+    assert there == {
+        "PersistentVolumeClaim": {"worker-data"},
+        "Service": {"web", "cache"},
+        "Deployment": {"web", "worker", "cache"},
+        "CronJob": {"nightly"},
+        "Ingress": {"web"},
+        "HorizontalPodAutoscaler": {"web"},
+        "PodDisruptionBudget": {"web", "worker", "cache"},
+    }
+    assert world.running() == processes(first) and world.differing(first) == []
+    volume = world.get("PersistentVolumeClaim", "worker-data")["metadata"]["uid"]
+
+    second = every_key(MOTTO="swift")
+    ended = succeeded(world.carried(second))
+    assert "worker has a volume: its process stops before the next one starts." in world.log(ended)
+    assert world.running() == processes(second)
+    assert manifests.secret_name(second.pk) in secrets_named(world.get("CronJob", "nightly"))
+
+    ended = world.carried(every_key(broken=True))
+    assert (ended.status, ended.cause, bool(ended.evidence)) == ("rolled_back", "exits", True), ended.reason
+    assert world.running() == processes(second)
+    assert world.written() == there and world.differing(second) == []
+
+    back = rolled_back_to(world, first)
+    assert world.running() == processes(back)
+    assert world.written() == there and world.differing(back) == []
+    assert world.get("PersistentVolumeClaim", "worker-data")["metadata"]["uid"] == volume
+
+
+def is_looked_after(world, client) -> None:
+    """Asked about, stopped, restarted, scaled, aborted in the middle of a release command, and deleted, by a person."""
     person = factories.person("administrator")
     by = policy.actor_for(person)
     seen, findings = actions.test_cluster(world.app.cluster, by=by)
     assert seen.problem == "" and {finding.state for finding in findings} == {"ok"}
-    first = every_key()
-    succeeded(world.carried(first))
     assert actions.processes(world.app, by=by)
+    actions.remove_domain(actions.add_domain(world.app, f"own.{world.app.name}.example.com", by=by), by=by)
     client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
     assert "worker: 1 ready" in client.get(f"/apps/{world.app.name}").content.decode()
-    actions.scale(world.app, "worker", 0, by=by)
-    crashed = world.carried(every_key(broken=True))
-    assert crashed.status == "rolled_back" and crashed.evidence, crashed.reason
-    actions.scale(world.app, "worker", 1, by=by)
+    actions.stop_process(world.app, actions.processes(world.app, by=by)[0].name, by=by)
+    actions.restart(world.app, by=by)
+    for count in (0, 1):
+        actions.scale(world.app, "worker", count, by=by)
     succeeded(world.carried(world.release("worker")))  # all else is pruned
     stuck = world.promote(world.release("worker", deployment={"verify": 30}))
     world.worker(stuck)
@@ -104,13 +153,15 @@ def told(world, every_key, client) -> None:
     eventually(lambda: "begun" in world.log(command, "release-command"))
     actions.abort(command, by=by)
     assert worker.end().status == "rolled_back"
-    rollout = actions.rollback(first, by=by)
-    succeeded(world.worker(Rollout.objects.get(pk=rollout.pk)).end())
     actions.delete_app(world.app, by=by)
 
 
-def test_no_call_needs_another_right_and_none_is_granted_in_vain(world, every_key, proxy, client):
-    told(world, every_key, client)
+def test_the_life_of_an_app_that_uses_every_key_needs_each_right_that_is_granted_and_no_other(
+    world, every_key, proxy, client, process
+):
+    world.cluster = connect(process.kubeconfig)  # our own looks are none of its calls
+    ships(world, every_key)
+    is_looked_after(world, client)
     rules: Authorizer = proxy.trouble
     assert rules.refused == []
     assert granted() - set(rules.used) == set()

@@ -10,15 +10,16 @@ from django.db import connections
 from releases import actions, policy
 from releases.errors import ClusterError
 from releases.models import App, LogLine, Release, Rollout
-from releases.pipeline import manifests
+from releases.pipeline import applying, manifests
 from releases.pipeline import rollout as procedure
 from releases.pipeline.ground import Ground, HandOver
 from tests import factories
 from tests.clusters import eventually
 
-CARRIED_WITHIN = 25.0  # seconds; then the worker is told to stop, and the test fails
+CARRIED_WITHIN = 60.0  # seconds; then the worker is told to stop, and the test fails
 NO_IMAGE = "local/gone@sha256:" + "0" * 64
 NAMES = ("apiVersion", "kind")
+WRITTEN = ("PersistentVolumeClaim", "Service", "Deployment", *manifests.LATE)
 
 
 class Worker:
@@ -140,6 +141,16 @@ class World:
     def names(self, kind, labels=manifests.OURS):
         return {item["metadata"]["name"] for item in self.cluster.list_all(kind, self.namespace, labels=labels)[0]}
 
+    def written(self):
+        """Kind → the names of what is ours."""
+        return {kind: self.names(kind) for kind in WRITTEN}
+
+    def differing(self, release):
+        """What of the release's objects an apply would change now."""
+        rollout = Rollout.objects.filter(release=release, status="succeeded").latest("number")
+        pen = applying.Writer(self.cluster, self.namespace, "local", stamp=(99, 1))
+        return [applying.written.words(obj) for obj in rollout.objects_applied if pen.would_change(obj)]
+
     def running(self):
         """(service, release) of each process that is not ending."""
         pods, _ = self.cluster.list_all("Pod", self.namespace, labels=manifests.OURS)
@@ -151,7 +162,7 @@ class World:
             row = Rollout.objects.get(pk=rollout.pk)
             return row if row.status == status and (not applied or row.progress.get("applied")) else None
 
-        return eventually(there, 15)
+        return eventually(there, 40)
 
     def active_release(self):
         return App.objects.get(pk=self.app.pk).active_release

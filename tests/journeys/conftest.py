@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,8 @@ from tests.journeys.app import App
 from tests.journeys.house import QUICK, House
 
 HERE = Path(__file__).parent
+# Of what is sent in, so that bombs are small.
+LIMITS = {"SOURCE_MAX_BYTES": str(8 * 1024**2), "SOURCE_MAX_FILES": "100", "UPLOAD_MAX_BYTES": str(1024**2)}
 _numbers = itertools.count(1)
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
@@ -25,26 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """All of Deployer, running. Ends by Ctrl-C, which leaves nothing."""
-    house = House(tmp_path_factory.mktemp("house"), **QUICK)
+    house = House(tmp_path_factory.mktemp("house"), **QUICK, **LIMITS)
     try:
         house.start()
         yield house
         assert house.stop() == []
     finally:
-        house.remove()
-
-
-@pytest.fixture
-def new_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], House]]:
-    """Makes houses for one test, not started yet."""
-    houses: list[House] = []
-
-    def make() -> House:
-        houses.append(House(tmp_path_factory.mktemp("house"), **QUICK))
-        return houses[-1]
-
-    yield make
-    for house in houses:
         house.remove()
 
 

@@ -12,18 +12,18 @@ from pathlib import Path
 import httpx
 
 from deployer.home import read_settings
-from tests import databases
+from tests import command_here, databases
 from tests.journeys import doors
 from tests.journeys.app import App
 from tests.journeys.processes import Process, processes_of
-from tests.journeys.told import Told, finished
+from tests.journeys.told import Told
 from tests.journeys.waiting import until
 from tests.ports import free_port
 from tests.web_server import ROOT
 
 NAMES_OF_OURS = ("DEPLOYER_", "DJANGO_", "DATABASE_URL", "REDIS_URL", "KUBECONFIG", "SECRET_KEY", "PYTEST_")
 # Deaths are noticed sooner than the defaults have it, so that tests wait less. Everything else is as it is.
-QUICK = {"HEARTBEAT_SECONDS": "0.3", "HEARTBEAT_OLD_SECONDS": "2", "REAPER_SECONDS": "0.3"}
+QUICK = {"HEARTBEAT_SECONDS": "0.3", "HEARTBEAT_OLD_SECONDS": "2", "REAPER_SECONDS": "0.5"}
 
 
 class House:
@@ -49,7 +49,7 @@ class House:
 
     # --- Its life ---------------------------------------------------------------------------------------------------
 
-    def start(self, *, seconds: float = 40) -> float:
+    def start(self, *, seconds: float = 90) -> float:
         """Until /readyz says so. Gives the seconds that took."""
         begun = time.monotonic()
         with self.log.open("ab") as log:
@@ -89,7 +89,7 @@ class House:
         """The URL."""
         return read_settings(self.home / "settings.env")["DATABASE_URL"]
 
-    def left_over(self, *, seconds: float = 8) -> list[Process]:
+    def left_over(self, *, seconds: float = 20) -> list[Process]:
         deadline = time.monotonic() + seconds
         while (left := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -132,10 +132,10 @@ class House:
     def door_port(self) -> int:
         return json.loads((self.home / "ports.json").read_text())["door"]
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, seconds: float = 60) -> str:
         """What a command of manage.py prints: for what has no other door, such as making people."""
         command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=seconds)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -143,6 +143,7 @@ class House:
         return doors.Session(self.url, self.manage("password", "--link"))
 
     def start_command(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """The same in a process of its own, while something befalls the house."""
         return subprocess.Popen(
             [sys.executable, "-m", "deployer.cli", *arguments],
             cwd=self.folder / "user",
@@ -154,8 +155,10 @@ class House:
         )
 
     def command(self, *arguments: str, **environment: str) -> Told:
+        """The `deployer` command to its end, in this process."""
         begun = time.monotonic()
-        return finished(self.start_command(*arguments, **environment), begun)
+        done = command_here.run(arguments, environment=self.user | environment, cwd=self.folder / "user")
+        return Told(done.returncode, done.stdout, done.stderr, time.monotonic() - begun)
 
     def app(self, name: str) -> App:
         """A new app of this name."""

