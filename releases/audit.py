@@ -1,4 +1,7 @@
-"""Write down who did what. Called inside the transaction of the deed, so that neither is there without the other."""
+"""Write down who did what. Called inside the transaction of the deed, so that neither is there without the other.
+
+Of what a cluster does it is called just before: a worker that is killed in between leaves a name for what was done.
+"""
 
 from releases.models import App, AuditEntry
 from releases.models.actor import Actor

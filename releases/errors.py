@@ -27,6 +27,12 @@ class NotAllowed(DeployerError):
         self.forbidden = forbidden
 
 
+class WrongState(DeployerError):
+    """It is not, or no longer, in the state that this takes: over already, not locked. No policy, and no harm."""
+
+    code = "conflict"
+
+
 class Invalid(DeployerError):
     """What somebody sent is wrong; nothing was done."""
 

@@ -52,7 +52,7 @@ def test_deleting_needs_an_administrator_and_no_rollout_that_runs(app, deployer)
         actions.delete_app(app, by=deployer)
     assert refusal.value.forbidden
     factories.rollout(factories.release(app), status="rolling")
-    with pytest.raises(NotAllowed, match="is still running"):
+    with pytest.raises(NotAllowed, match=r"is still running\. Wait for its end, or abort it\.$"):
         actions.delete_app(app, by=factories.actor("administrator"))
     assert App.objects.filter(pk=app.pk).exists()
 

@@ -6,7 +6,7 @@ import django_rq
 import pytest
 
 from releases import actions, logs, policy
-from releases.errors import Invalid, NotAllowed
+from releases.errors import Invalid, WrongState
 from releases.models import App, AuditEntry, Build, Release, Rollout
 from releases.pipeline import deployer_yml
 from releases.pipeline.build import Result, upload_of
@@ -118,7 +118,7 @@ def test_a_build_that_runs_is_asked_to_stop(app, deployer):
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled", "superseded"])
 def test_a_build_that_is_over_is_not_cancelled(app, deployer, status):
     build = factories.build(app, status=status)
-    with pytest.raises(NotAllowed, match=f"is over already: {status}"):
+    with pytest.raises(WrongState, match=f"is over already: {status}"):
         actions.cancel_build(build, by=deployer)
     assert not AuditEntry.objects.exists()
 

@@ -2,16 +2,20 @@
 
 import pytest
 
+from deployer.home import write_private
 from releases import actions, logs
 from releases.clients.cluster import Cluster as Client
 from releases.clients.cluster import connect
-from releases.errors import NotAllowed
+from releases.errors import ClusterUnavailable, NotAllowed, NotFound, WrongState
 from releases.models import App, AuditEntry, Build, LogLine, Release, Rollout
 from releases.pipeline import manifests
 from releases.pipeline.applying import Writer
 from releases.pipeline.build import upload_of
 from tests import factories
 from tests.clusters import eventually
+from tests.faults.exchange import Cut
+from tests.faults.proxy import Proxy
+from tests.faults.troubles import Trouble
 from tests.localcluster.conftest import Cluster
 from tests.ports import free_port
 
@@ -60,6 +64,56 @@ def test_scale_is_there_at_once_and_remembered_and_owned_by_its_own_manager(clus
     for obj in manifests.render(app.active_release, installation="local"):
         writer.apply(obj, count=1)
     assert replicas(cluster, app) == 2
+
+
+class LostAnswers(Trouble):
+    """What is written is done, and nobody hears of it."""
+
+    def answer(self, request, answer):
+        if request.is_write:
+            self.struck += 1
+            raise Cut
+        return answer
+
+
+@pytest.fixture
+def proxy(running, cluster, settings, tmp_path):
+    made = Proxy(running.kubeconfig, running.folder / "home" / "credentials")
+    made.start()
+    write_private(tmp_path / "kubeconfig", made.kubeconfig())
+    settings.DEPLOYER_KUBECONFIG = str(tmp_path / "kubeconfig")
+    yield made
+    made.stop()
+
+
+def test_who_dies_right_after_a_deed_in_the_cluster_is_named_for_it(cluster, proxy):
+    app, by = factories.app(), factories.actor("deployer")
+    applied(app, cluster, count=1)
+    [pod] = eventually(lambda: actions.processes(app, by=by), 20)
+    deeds = {
+        "scale": lambda: actions.scale(app, "web", 2, by=by),
+        "restart": lambda: actions.restart(app, by=by),
+        "stop_process": lambda: actions.stop_process(app, pod.name, by=by),
+    }
+    for action, deed in deeds.items():
+        lost = LostAnswers()
+        with proxy.suffers(lost), pytest.raises(ClusterUnavailable):
+            deed()
+        assert lost.struck
+        assert AuditEntry.objects.get(action=action, app_name=app.name).by_label == by.label
+    assert replicas(cluster, app) == 2
+
+
+def test_what_is_refused_before_anything_is_done_is_not_written_down(cluster):
+    app, by = factories.app(), factories.actor("deployer")
+    applied(app, cluster, installation="another")
+    with pytest.raises(NotAllowed, match="was not made by this Deployer"):
+        actions.scale(app, "web", 2, by=by)
+    with pytest.raises(WrongState, match=f"Nothing of {app.name} runs"):
+        actions.restart(app, by=by)
+    with pytest.raises(NotFound):
+        actions.stop_process(app, "web-1", by=by)
+    assert not AuditEntry.objects.exists()
 
 
 def test_before_the_first_rollout_scale_is_only_remembered(cluster):

@@ -3,7 +3,7 @@
 import pytest
 
 from releases import actions, logs
-from releases.errors import Invalid, NotAllowed
+from releases.errors import Invalid, NotAllowed, WrongState
 from releases.models import App, AuditEntry, Release, Rollout
 from tests import factories
 
@@ -34,7 +34,8 @@ def test_numbers_count_per_app_without_a_gap(app, deployer):
 def test_while_one_runs_a_second_is_refused_naming_it(app, deployer, status):
     running = factories.rollout(factories.release(app), status=status)
     release = factories.release(app)
-    words = f"Rollout {running.number} of {app.name} ({running.release_id}) is still running."
+    ways = "Wait for its end, abort it, or replace it (`--replace`)."
+    words = f"Rollout {running.number} of {app.name} ({running.release_id}) is still running. {ways}"
     for deed in (actions.promote, actions.rollback):
         with pytest.raises(NotAllowed) as refusal:
             deed(release, by=deployer)
@@ -59,7 +60,7 @@ def test_of_two_in_the_same_instant_one_wins_and_the_other_learns_which(together
         )
         [winner] = [result for result in results if isinstance(result, Rollout)]
         [refusal] = [result for result in results if isinstance(result, NotAllowed)]
-        assert f"Rollout 1 of {app.name} ({winner.release_id}) is still running." in refusal.reasons
+        assert f"Rollout 1 of {app.name} ({winner.release_id}) is still running." in refusal.message
         assert list(app.rollouts.all()) == [winner]
         app.refresh_from_db()
         assert app.rollouts_made == 1
@@ -114,7 +115,7 @@ def test_a_rollback_promotes_a_copy_and_leaves_the_original_alone(app, deployer)
 
 def test_a_rollback_to_what_is_active_is_refused(app, deployer):
     active = factories.active(app)
-    with pytest.raises(NotAllowed, match=f"{active.pk} is the active release already."):
+    with pytest.raises(WrongState, match=f"{active.pk} is the active release already."):
         actions.rollback(active, by=deployer)
     assert app.releases.count() == 1
 
@@ -167,7 +168,7 @@ def test_what_has_begun_is_asked_to_stop_and_who_asked_is_kept(app, deployer, st
 def test_what_is_over_or_on_its_way_back_is_not_aborted(app, deployer, status):
     rollout = factories.rollout(factories.release(app), status=status)
     words = "is being rolled back already" if status == "rolling_back" else f"over already: {status.replace('_', ' ')}"
-    with pytest.raises(NotAllowed, match=words):
+    with pytest.raises(WrongState, match=words):
         actions.abort(rollout, by=deployer)
     rollout.refresh_from_db()
     assert rollout.abort_requested_at is None and not AuditEntry.objects.exists()

@@ -42,7 +42,7 @@ def test_name_and_password_give_a_token_that_works(ann: Person) -> None:
     assert client.get("/api/server").json()["acting_as"] == "ann (token laptop)"
     assert client.post("/api/apps", '{"name": "shop"}', content_type="application/json").status_code == 201
     assert AuditEntry.objects.get(action="create_app").by_label == "ann (token laptop)"
-    listed = client.get("/api/tokens").json()
+    listed = client.get("/api/tokens").json()["items"]
     assert [token["name"] for token in listed] == ["laptop"]
     assert "token" not in listed[0]
 
@@ -90,7 +90,7 @@ def test_tokens_of_others_are_not_there(ann: Person) -> None:
     bob = Person.objects.create_person("bob", role=Person.DEPLOYER)
     token, _ = Token.issue(ann, name="hers")
     client = bearer(bob)
-    assert [each["name"] for each in client.get("/api/tokens").json()] == ["laptop"]
+    assert [each["name"] for each in client.get("/api/tokens").json()["items"]] == ["laptop"]
     assert client.delete(f"/api/tokens/{token.prefix}").status_code == 404
     assert Token.objects.get(pk=token.pk).is_valid
 

@@ -75,7 +75,8 @@ def test_nothing_is_promoted_until_it_is_unlocked_and_nothing_half_done(client: 
     assert send(client, "DELETE", "/lock").status_code == 204
     assert send(client, "GET", "/lock").json()["locked"] is False
     again = send(client, "DELETE", "/lock")
-    assert (again.status_code, again.json()["error"]["message"]) == (409, "shop is not locked.")
+    assert again.status_code == 409
+    assert again.json()["error"] == {"code": "conflict", "message": "shop is not locked.", "reasons": []}
     assert send(client, "POST", f"/releases/{release.pk}/promote").status_code == 201
     entries = AuditEntry.objects.filter(action__in=("lock", "unlock")).order_by("id")
     assert [(entry.action, entry.by_label, entry.detail["reason"]) for entry in entries] == [
@@ -94,12 +95,12 @@ def test_the_pages_say_it_and_their_buttons_do_nothing_either(client: Client, sh
     assert "shop is locked by ann (token tests)" in page and WHY in page and "deployer unlock -a shop" in page
     browser.post(f"/apps/shop/releases/{release.pk}/promote")
     assert release.rollouts.count() == 0
-    listed = client.get("/api/apps").json()[0]["lock"]
+    listed = client.get("/api/apps").json()["items"][0]["lock"]
     assert listed["reason"] == WHY and listed["until"].endswith("Z")
     assert client.get("/api/apps/shop").json()["lock"] == listed
     send(client, "DELETE", "/lock")
     assert "is locked" not in browser.get("/apps/shop").content.decode()
-    assert client.get("/api/apps").json()[0]["lock"] is None
+    assert client.get("/api/apps").json()["items"][0]["lock"] is None
 
 
 def test_what_runs_goes_on_and_may_be_aborted(client: Client, shop: App) -> None:

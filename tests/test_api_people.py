@@ -49,7 +49,7 @@ def test_somebody_new_comes_in_by_a_link_and_gets_a_role(client):
 
 
 def test_what_is_said_of_people_holds_no_secret(client, ann):
-    person = ask(client, "GET", "/people").json()[0]
+    person = ask(client, "GET", "/people").json()["items"][0]
     assert set(person) == {"username", "role", "active", "email", "has_password", "last_sign_in", "created"}
     assert ann.password not in json.dumps(person)
 
@@ -61,6 +61,9 @@ def test_who_is_shut_out_is_out_at_once_and_gets_no_link(client):
     assert ask(client, "PATCH", "/people/bob", {"active": False}).json()["active"] is False
     assert ask(browser, "GET", "/me").status_code == ask(robot, "GET", "/me").status_code == 401
     assert ask(client, "POST", "/people/bob/link").status_code == 409
+    assert ask(client, "PATCH", "/people/bob", {"active": True}).json()["active"] is True
+    entries = AuditEntry.objects.filter(action="change_person").order_by("pk")
+    assert [entry.detail["active"] for entry in entries] == [False, True]
 
 
 def test_a_new_password_works_and_signs_out(client):

@@ -122,6 +122,29 @@ def test_what_is_one_thing_is_found_as_quickly_in_a_long_history(client: Client,
     assert len(_asked(client, path)) == len(few)
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "one_more"),
+    [("/apps", "name", one_app), ("/people", "username", one_person), ("/tokens", "prefix", one_token)],
+)
+def test_pages_have_everything_once_whatever_comes_meanwhile(
+    client: Client, shop: App, path: str, key: str, one_more: Callable[[App], None]
+) -> None:
+    for _ in range(FEW):
+        one_more(shop)
+    before = [row[key] for row in client.get(f"/api{path}", {"all": "true"}).json()["items"]]
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.get(f"/api{path}", {"all": "true", "limit": 2, "cursor": cursor}).json()
+        assert 0 < len(page["items"]) <= 2
+        seen += [row[key] for row in page["items"]]
+        cursor = page["next"]
+        if len(seen) < FEW:
+            one_more(shop)
+    assert len(seen) == len(set(seen)) and [each for each in seen if each in before] == before
+    assert client.get(f"/api{path}", {"cursor": "9" * 200}).status_code == 422
+
+
 @pytest.mark.parametrize("analyzed", [True, False])
 def test_what_is_unfinished_is_found_past_all_that_has_ended(shop: App, analyzed: bool) -> None:
     """By an index of just these: of the statuses, SQLite believes that each is as frequent as any other."""

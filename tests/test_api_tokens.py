@@ -102,7 +102,7 @@ def test_values_of_variables_are_for_a_token_that_may_all(ann, shop):
 
 def test_an_app_out_of_reach_is_not_there(ann, shop, blog):
     client = with_token(ann, apps=[shop])
-    assert [app["name"] for app in ask(client, "GET", "/apps").json()] == ["shop"]
+    assert [app["name"] for app in ask(client, "GET", "/apps").json()["items"]] == ["shop"]
     assert ask(client, "GET", "/apps/shop").status_code == 200
     hidden, unknown = ask(client, "GET", "/apps/blog"), ask(client, "GET", "/apps/zzzz")
     assert hidden.status_code == unknown.status_code == 404
@@ -160,7 +160,7 @@ def test_a_token_for_some_apps_does_nothing_that_concerns_all(ann, shop, action)
 def test_a_token_for_an_app_that_is_deleted_is_for_none(ann, shop, blog):
     client = with_token(ann, apps=[shop])
     shop.delete()
-    assert ask(client, "GET", "/apps").json() == []
+    assert ask(client, "GET", "/apps").json()["items"] == []
     assert ask(client, "GET", "/me").json()["apps"] == []
     factories.app("shop")
     assert ask(client, "GET", "/apps/shop").status_code == 404
@@ -182,6 +182,25 @@ def test_one_makes_a_token_with_a_token_and_never_more_than_that(ann, shop, blog
     assert ask(client, "POST", "/tokens", {"name": "more"}).status_code == 403, "one that builds makes no tokens"
     entry = AuditEntry.objects.filter(action="create_token").latest("pk")
     assert (entry.by_label, entry.detail["scopes"]) == ("ann (token robot)", ["read", "build"])
+
+
+def test_what_was_made_with_a_token_is_revoked_with_it(ann):
+    def made_with(client: Client, name: str) -> dict:
+        return ask(client, "POST", "/tokens", {"name": name}).json()
+
+    def client_of(made: dict) -> Client:
+        return Client(headers={"Authorization": f"Bearer {made['token']}"})
+
+    stays = with_token(ann)
+    stolen = made_with(stays, "stolen")
+    copy = made_with(client_of(stolen), "copy")
+    second = made_with(client_of(copy), "copy of the copy")
+    assert (copy["made_with"], second["made_with"]) == (stolen["prefix"], copy["prefix"])
+    assert ask(stays, "DELETE", f"/tokens/{stolen['prefix']}").status_code == 204
+    assert [ask(client_of(each), "GET", "/me").status_code for each in (stolen, copy, second)] == [401] * 3
+    assert [each["name"] for each in ask(stays, "GET", "/tokens").json()["items"]] == ["robot"]
+    entries = AuditEntry.objects.filter(action="revoke_token").order_by("pk")
+    assert [entry.detail["name"] for entry in entries] == ["stolen", "copy", "copy of the copy"]
 
 
 def test_a_session_makes_one_with_the_csrf_token_only(ann):
@@ -214,8 +233,8 @@ def test_nobody_makes_none():
 def test_administrators_see_and_revoke_those_of_all(ann):
     token, secret = Token.issue(factories.person("deployer", "bob"), name="his")
     client = with_token(ann)
-    assert [each["person"] for each in ask(client, "GET", "/tokens?all=true").json()] == ["ann", "bob"]
-    assert [each["current"] for each in ask(client, "GET", "/tokens").json()] == [True]
+    assert [each["person"] for each in ask(client, "GET", "/tokens?all=true").json()["items"]] == ["ann", "bob"]
+    assert [each["current"] for each in ask(client, "GET", "/tokens").json()["items"]] == [True]
     his = Client(headers={"Authorization": f"Bearer {secret}"})
     assert ask(his, "GET", "/tokens?all=true").status_code == 403
     assert ask(client, "DELETE", f"/tokens/{token.prefix}").status_code == 204
@@ -236,7 +255,7 @@ def test_the_names_of_other_apps_are_not_learned_from_tokens(ann, shop, blog):
     Token.issue(ann, name="both", apps=[shop, blog])
     Token.issue(ann, name="same", apps=[shop])
     client = with_token(ann, apps=[shop])
-    assert [each["name"] for each in ask(client, "GET", "/tokens").json()] == ["robot", "same"]
+    assert [each["name"] for each in ask(client, "GET", "/tokens").json()["items"]] == ["robot", "same"]
 
 
 def test_me_says_who_and_what(ann, shop):

@@ -277,7 +277,7 @@ def test_an_app_says_in_which_cluster_it_is_and_how_that_is(admin, far):
     Cluster.objects.filter(name="near").update(version="v1.31.4", problem="Ill.")
     told = client.get("/api/apps/desk").json()
     assert (told["cluster_version"], told["cluster_problem"]) == ("v1.31.4", "Ill.")
-    assert [app["cluster_name"] for app in client.get("/api/apps").json()] == ["near", "far"]
+    assert [app["cluster_name"] for app in client.get("/api/apps").json()["items"]] == ["near", "far"]
     assert send(client, "POST", "/api/apps", {"name": "x", "cluster": "away"}).status_code == 422
 
 

@@ -6,11 +6,11 @@ from functools import partial
 import pytest
 from django.db import transaction
 
-from releases import actions, logs
+from releases import actions, logs, policy
 from releases.actions import Letter, next_release
-from releases.errors import DeployerError, IllegalTransition, NotAllowed, Stale
+from releases.errors import DeployerError, IllegalTransition, NotAllowed, Stale, WrongState
 from releases.logs import Line
-from releases.models import App, AuditEntry, Build, LogLine, Release, Rollout
+from releases.models import App, AuditEntry, Build, LogLine, Release, Rollout, Token
 from releases.pipeline import deployer_yml
 from releases.pipeline.build import Result
 from tests import clusters, factories, github_payloads
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 ROUNDS = 6
 RESULT = Result(manifest=deployer_yml.parse(factories.MANIFEST), images={"web": factories.IMAGE})
 # What losing a race may look like. Anything else, a deadlock above all, is a fault.
-LOST = (NotAllowed, IllegalTransition, Stale)
+LOST = (NotAllowed, WrongState, IllegalTransition, Stale)
 
 
 @pytest.fixture
@@ -104,6 +104,19 @@ def test_builds_that_end_together_leave_the_newest_to_be_promoted(together, by):
         assert sorted(map(type, begun), key=str) == sorted([Rollout, type(None), type(None)], key=str), begun
         app.refresh_from_db()
         assert app.next_release is None
+
+
+def test_what_is_made_with_a_token_while_that_is_revoked_is_revoked_too(together, by):
+    for _ in range(ROUNDS):
+        stolen, _ = Token.issue(by.person, name="stolen")
+        copy, _ = Token.issue(by.person, name="copy", made_with=stolen)
+        results = together(
+            lambda copy=copy: actions.create_token(by=policy.actor_with(copy), name="one more"),
+            lambda stolen=stolen: actions.revoke_token(stolen, by=by),
+            lambda copy=copy: actions.create_token(by=policy.actor_with(copy), name="one more"),
+        )
+        assert all(isinstance(result, (tuple, NotAllowed, type(None))) for result in results), results
+        assert not Token.good().exists()
 
 
 def test_a_promote_beside_what_is_remembered(together, by):

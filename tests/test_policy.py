@@ -85,7 +85,10 @@ def test_all_reasons_are_given_the_gravest_first(app):
         ("variable_missing", False),
         ("variable_missing", False),
     ]
-    assert str(reasons[1]) == f"Rollout 1 of {app.name} ({rollout.release_id}) is still running."
+    assert str(reasons[1]) == (
+        f"Rollout 1 of {app.name} ({rollout.release_id}) is still running. "
+        "Wait for its end, abort it, or replace it (`--replace`)."
+    )
     assert str(reasons[2]) == (
         "SECRET_KEY is required by the manifest and not set: set it with `env set SECRET_KEY=…`."
     )

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from releases import actions, jobs
-from releases.errors import NotAllowed
+from releases.errors import WrongState
 from releases.models import App, AuditEntry, Build, Release, Rollout, Source
 from releases.models.encrypted import Sealed
 from releases.pipeline import deployer_yml
@@ -191,7 +191,7 @@ def test_an_end_is_looked_at_once(app, deployer):
     jobs_again = actions.start_next(app.pk)
     assert jobs_again is None
     assert source().stopped_at is None
-    with pytest.raises(NotAllowed):
+    with pytest.raises(WrongState):
         actions.resume(app, by=deployer)
 
 

@@ -6,7 +6,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from releases import actions
-from releases.errors import NotAllowed
+from releases.errors import WrongState
 from releases.models import App, AuditEntry, Release, Source
 from tests import factories
 from tests.github_payloads import ONE, THREE, TWO
@@ -60,7 +60,7 @@ def test_who_disconnects_and_connects_again_has_not_resumed(app, admin):
     ends(rollout_of(built(ONE)), "rolled_back")
     why = source().stopped_why
     actions.remove_source(app, by=admin)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(WrongState):
         actions.resume(app, by=admin)
     connect(app, admin)
     assert source().stopped_why == why

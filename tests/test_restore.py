@@ -152,7 +152,7 @@ def log(rollout):
 def test_a_first_release_that_fails_is_taken_down_to_nothing(cluster, app, release, mirror):
     ended = carried(queued(release("web", "worker", lost=["worker"])), mirror)
     assert (ended.status, ended.cause) == ("rolled_back", "pull")
-    assert ended.reason.endswith("Nothing runs: it was the first release.")
+    assert ended.reason.endswith(". Nothing runs: it was the first release.")
     assert names(cluster, app, "Deployment") == set() and running(cluster, app) == []
     assert names(cluster, app, "Secret") == set()
     app.refresh_from_db()

@@ -5,22 +5,23 @@ from django.utils import timezone
 
 from releases import audit, logs, policy, queues
 from releases.actions.next_release import start_next
-from releases.errors import NotAllowed
+from releases.errors import WrongState
 from releases.models import App, Rollout
 from releases.models.locks import locked
 from releases.policy import Actor
 
 
 def abort(rollout: Rollout, *, by: Actor) -> None:
-    """Stop it: nothing has changed yet → cancelled; else the previous release comes back. Raises NotAllowed."""
+    """Stop it: nothing has changed yet → cancelled; else the previous release comes back. Raises NotAllowed,
+    WrongState."""
     policy.require("abort", by=by, app=rollout.app)
     with transaction.atomic():
         locked(App.objects.all()).get(pk=rollout.app_id)  # before the rollout, as everybody else locks them
         rollout = locked(Rollout.objects.all()).get(pk=rollout.pk)
         if rollout.is_finished:
-            raise NotAllowed(f"Rollout {rollout.number} is over already: {rollout.status.replace('_', ' ')}.")
+            raise WrongState(f"Rollout {rollout.number} is over already: {rollout.status.replace('_', ' ')}.")
         if rollout.status == "rolling_back":
-            raise NotAllowed(f"Rollout {rollout.number} is being rolled back already.")
+            raise WrongState(f"Rollout {rollout.number} is being rolled back already.")
         audit.record("abort", by=by, app=rollout.app, subject=str(rollout.number))
         if rollout.status == "queued" and not rollout.inherits_change:
             _cancel(rollout, f"Aborted by {by.label} before anything was changed.")

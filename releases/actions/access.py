@@ -22,7 +22,8 @@ def create_token(
 ) -> tuple[Token, str]:
     """A token of the person who asks, and its secret, shown this once. Raises Invalid, NotAllowed.
 
-    `scopes` and `apps` left out: all that who asks has; never more. One made with a token ends with that at the latest.
+    `scopes` and `apps` left out: all that who asks has; never more. One made with a token ends with that at the latest,
+    and is revoked with it.
     """
     policy.require("manage_tokens", by=by)
     if by.person is None:
@@ -32,7 +33,11 @@ def create_token(
         raise Invalid(f"There is no scope {unknown[0][:60]}: there are {', '.join(Token.SCOPES)}.")
     lifetime = _lifetime(by, lifetime)
     with transaction.atomic():
-        token, secret = Token.issue(by.person, name=name, lifetime=lifetime, scopes=scopes, apps=_apps(by, apps))
+        if by.token is not None and locked(Token.good()).filter(pk=by.token.pk).first() is None:
+            raise NotAllowed("The token that you ask with is revoked.", forbidden=True)
+        token, secret = Token.issue(
+            by.person, name=name, lifetime=lifetime, scopes=scopes, apps=_apps(by, apps), made_with=by.token
+        )
         audit.record(
             "create_token", by=by, subject=token.prefix, name=token.name, scopes=token.scopes, apps=_names(token)
         )
@@ -40,14 +45,15 @@ def create_token(
 
 
 def revoke_token(token: Token, *, by: Actor) -> None:
-    """Its owner may, an administrator may, and so may whoever has it. Raises NotAllowed."""
+    """With it those that were made with it. Its owner may, an administrator may, and so may whoever has it. Raises
+    NotAllowed."""
     if by.token is None or by.token.pk != token.pk:
         policy.require("manage_tokens", by=by)
         if by.person is None or token.person_id != by.person.pk:
             policy.require("manage_people", by=by)
     with transaction.atomic():
-        Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
-        audit.record("revoke_token", by=by, subject=token.prefix, name=token.name)
+        for revoked in token.revoke():
+            audit.record("revoke_token", by=by, subject=revoked.prefix, name=revoked.name)
 
 
 def _lifetime(by: Actor, asked: timedelta | None) -> timedelta | None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from releases import audit, logs, policy, queues
 from releases.actions import next_release, pushes, stopping
 from releases.actions.build_queue import start_next_build
-from releases.errors import Invalid, NotAllowed
+from releases.errors import Invalid, NotAllowed, WrongState
 from releases.models import App, Build, Release
 from releases.models.build import GREEN, PULL_REQUEST, WAITING
 from releases.models.locks import locked
@@ -67,12 +67,12 @@ def create_build(
 
 
 def cancel_build(build: Build, *, by: Actor) -> None:
-    """At once if it has not begun, else within moments. Raises NotAllowed, also when it is over."""
+    """At once if it has not begun, else within moments. Raises NotAllowed; WrongState when it is over."""
     policy.require("cancel_build", by=by, app=build.app)
     with transaction.atomic():
         build = locked(Build.objects.all()).get(pk=build.pk)
         if build.is_finished:
-            raise NotAllowed(f"Build {build.pk} is over already: {build.status}.")
+            raise WrongState(f"Build {build.pk} is over already: {build.status}.")
         if build.status == "queued":
             build.transition("cancelled", reason=f"Cancelled by {by.label}.")
             transaction.on_commit(lambda: upload_of(build).unlink(missing_ok=True), robust=True)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from releases import audit, logs, policy
-from releases.errors import NotAllowed, SourceFailed
+from releases.errors import SourceFailed, WrongState
 from releases.models import App, Source
 from releases.pipeline import repositories
 from releases.policy import Actor
@@ -25,12 +25,12 @@ class Tested:
 def test_source(app: App, *, by: Actor) -> Tested:
     """Asks the repository for its branches, now. That it can't be read is a finding, not an error.
 
-    Raises NotAllowed.
+    Raises NotAllowed, WrongState.
     """
     policy.require("manage_source", by=by, app=app)
     source = Source.objects.filter(app=app).first()
     if source is None:
-        raise NotAllowed(f"{app.name} has no repository.")
+        raise WrongState(f"{app.name} has no repository.")
     tested = _asked(source)
     if not tested.problem:
         well = {"problem": "", "hint": "", "problem_since": None, "failures": 0, "look_after": None}

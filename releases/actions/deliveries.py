@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from releases import audit, logs, policy, queues
 from releases.actions import pushes
-from releases.errors import DeployerError, NotAllowed
+from releases.errors import DeployerError, NotAllowed, WrongState
 from releases.models import App, Delivery, Source
 from releases.models.app import NAME_PATTERN
 from releases.models.delivery import FAILED, HANDLED, RECEIVED
@@ -66,15 +66,16 @@ def handle_deliveries(app_id: int) -> None:
 
 
 def replay_delivery(delivery: Delivery, *, by: Actor) -> Delivery:
-    """Have it handled again by today's rules, as if it came now and `by` had looked at it. Raises NotAllowed."""
+    """Have it handled again by today's rules, as if it came now and `by` had looked at it. Raises NotAllowed,
+    WrongState."""
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=delivery.app_id)
         policy.require("replay_delivery", by=by, app=app)
         delivery = locked(Delivery.objects.all()).get(pk=delivery.pk)
         if delivery.body is None:
-            raise NotAllowed("It is too old: what GitHub sent is not kept any more.")
+            raise WrongState("It is too old: what GitHub sent is not kept any more.")
         if delivery.status == RECEIVED:
-            raise NotAllowed("It is waiting to be handled already.")
+            raise WrongState("It is waiting to be handled already.")
         delivery.status, delivery.replayed_by, delivery.queued_at = RECEIVED, by.label, timezone.now()
         delivery.save(update_fields=["status", "replayed_by", "queued_at"])
         audit.record("replay_delivery", by=by, app=app, subject=delivery.guid, event=delivery.event)

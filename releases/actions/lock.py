@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from releases import audit, logs, policy
 from releases.actions.next_release import start_next
-from releases.errors import Invalid, NotAllowed
+from releases.errors import Invalid, WrongState
 from releases.models import App
 from releases.models.locks import locked
 from releases.policy import Actor
@@ -39,13 +39,14 @@ def lock_app(app: App, *, by: Actor, reason: str, until: datetime | None = None)
 
 
 def unlock_app(app: App, *, by: Actor) -> None:
-    """Whoever locked it. What was remembered meanwhile begins. Raises NotAllowed, also when it is not locked."""
+    """Whoever locked it. What was remembered meanwhile begins. Raises NotAllowed; WrongState when it is not
+    locked."""
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=app.pk)
         policy.require("unlock", by=by, app=app)
         lock = app.lock
         if lock is None:
-            raise NotAllowed(f"{app.name} is not locked.")
+            raise WrongState(f"{app.name} is not locked.")
         _write(app, locked_at=None, locked_until=None, locked_by=None, locked_by_label="", lock_reason="")
         audit.record("unlock", by=by, app=app, subject=app.name, reason=lock.reason, locked_by=lock.by_label)
         start_next(app.pk)

@@ -62,7 +62,7 @@ def save_person(person: Person, *, by: Actor, changed: list[str]) -> None:
         is_new = person.pk is None
         person.save()
         action = "create_person" if is_new else "change_person"
-        audit.record(action, by=by, subject=person.username, role=person.role, changed=changed)
+        audit.record(action, by=by, subject=person.username, role=person.role, active=person.is_active, changed=changed)
 
 
 def sign_in_link(person: Person, *, by: Actor) -> str:

@@ -42,11 +42,12 @@ def scale(app: App, service: str, count: int, *, by: Actor) -> None:
         known = f"it has {', '.join(services)}" if services else "it has no release yet"
         raise Invalid(f"{app.name} has no service {service[:60]}: {known}.")
     _refuse_by_manifest(app, release, service, count)
+    operate.scalable(app, service, count)
+    audit.record("scale", by=by, app=app, subject=service, count=count)
     operate.scale(app, service, count)
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=app.pk)
         App.objects.filter(pk=app.pk).update(scale={**app.scale, service: count})
-        audit.record("scale", by=by, app=app, subject=service, count=count)
         logs.pages_changed(app.pk)
 
 
@@ -54,8 +55,8 @@ def restart(app: App, services: Sequence[str] = (), *, by: Actor) -> tuple[list[
     """Have the processes of these services, or of all, replaced, as gently as by a rollout, but by no new release.
 
     Gives the services, and the moment: older processes of them go. It has whole seconds, as the cluster's times have:
-    else those made right after it would look older. Raises NotAllowed, also while a rollout runs; Invalid,
-    ClusterUnavailable, Refused.
+    else those made right after it would look older. Raises NotAllowed, also while a rollout runs; WrongState where
+    nothing runs; Invalid, ClusterUnavailable, Refused.
     """
 
     def require() -> None:
@@ -63,20 +64,20 @@ def restart(app: App, services: Sequence[str] = (), *, by: Actor) -> tuple[list[
 
     require()
     now = timezone.now()
-    restarted = operate.restart(app, services, now.isoformat(), still_allowed=require)
-    with transaction.atomic():
-        audit.record("restart", by=by, app=app, services=restarted)
-        logs.pages_changed(app.pk)
-    return restarted, now.replace(microsecond=0)
+    running = operate.restartable(app, services)
+    audit.record("restart", by=by, app=app, services=list(running))
+    operate.restart(app, running, now.isoformat(), still_allowed=require)
+    logs.pages_changed(app.pk)
+    return list(running), now.replace(microsecond=0)
 
 
 def stop_process(app: App, name: str, *, by: Actor) -> None:
     """End one process: of a service, another one takes its place. Raises NotAllowed, NotFound, ClusterUnavailable."""
     policy.require("stop_process", by=by, app=app)
-    service = operate.stop_process(app, name)
-    with transaction.atomic():
-        audit.record("stop_process", by=by, app=app, subject=name, service=service)
-        logs.pages_changed(app.pk)
+    process = operate.stoppable(app, name)
+    audit.record("stop_process", by=by, app=app, subject=name, service=process.service)
+    operate.stop_process(app, process)
+    logs.pages_changed(app.pk)
 
 
 def _refuse_by_manifest(app: App, release: Release | None, service: str, count: int) -> None:

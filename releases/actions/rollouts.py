@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from releases import audit, logs, policy, queues
 from releases.actions import stopping
-from releases.errors import Invalid, NotAllowed
+from releases.errors import Invalid, WrongState
 from releases.models import App, Release, Rollout
 from releases.models.locks import hosts_locked, locked
 from releases.policy import Actor
@@ -41,7 +41,7 @@ def rollback(release: Release, *, by: Actor, note: str = "", replace: bool = Fal
             hosts_locked(app)
         policy.require("rollback", by=by, app=app, release=release, replace=replace)
         if app.active_release_id == release.pk and running is None:
-            raise NotAllowed(f"{release.pk} is the active release already.")
+            raise WrongState(f"{release.pk} is the active release already.")
         copy = Release.objects.create(
             app=app,
             build_id=release.build_id,
@@ -62,10 +62,10 @@ def rollback(release: Release, *, by: Actor, note: str = "", replace: bool = Fal
 
 
 def continue_rollout(rollout: Rollout, *, by: Actor) -> None:
-    """Raises NotAllowed: no strategy has a step yet that waits for a person."""
+    """Raises WrongState: no strategy has a step yet that waits for a person."""
     policy.require("continue_rollout", by=by, app=rollout.app)
     state = "is over already" if rollout.is_finished else "does not wait for a person"
-    raise NotAllowed(f"Rollout {rollout.number} {state}: {rollout.status.replace('_', ' ')}.")
+    raise WrongState(f"Rollout {rollout.number} {state}: {rollout.status.replace('_', ' ')}.")
 
 
 def unfinished(app: App) -> Rollout | None:
@@ -119,7 +119,7 @@ def _start(
         running = app.unfinished_rollout
         if running is None:
             raise
-        reason = policy.rollout_in_progress(app.name, running.number, running.release_id)
+        reason = policy.running_rollout(app.name, running.number, running.release_id)
         raise policy.refusal([reason]) from error
     replaced = {"replaced": replacing.number} if replacing else {}
     audit.record(

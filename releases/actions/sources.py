@@ -7,7 +7,7 @@ from django.db import transaction
 
 from releases import audit, logs, policy
 from releases.actions import stopping
-from releases.errors import Invalid, NotAllowed, SourceFailed
+from releases.errors import Invalid, SourceFailed, WrongState
 from releases.models import App, Source
 from releases.models.encrypted import Sealed
 from releases.models.locks import locked
@@ -118,7 +118,7 @@ def _own(app: App, by: Actor) -> Source:
     policy.require("manage_source", by=by, app=app)
     source = Source.objects.filter(app=app).first()
     if source is None:
-        raise NotAllowed(f"{app.name} has no repository.")
+        raise WrongState(f"{app.name} has no repository.")
     return source
 
 

@@ -7,7 +7,7 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from releases import audit, logs, policy
-from releases.errors import NotAllowed
+from releases.errors import WrongState
 from releases.models import App, Build, Rollout, Source
 from releases.models.locks import locked
 from releases.models.source import PROMOTE
@@ -34,14 +34,14 @@ def stop(app: App, *, by: Actor, why: str) -> None:
 
 
 def resume(app: App, *, by: Actor) -> Source:
-    """The next push is promoted again; what came meanwhile is left as it is. Raises NotAllowed."""
+    """The next push is promoted again; what came meanwhile is left as it is. Raises NotAllowed, WrongState."""
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=app.pk)
         policy.require("resume", by=by, app=app)
         settle(app)
         source = Source.objects.filter(app=app).select_related("app").first()
         if source is None or source.stopped_at is None:
-            raise NotAllowed(f"{app.name} has not stopped promoting by itself.")
+            raise WrongState(f"{app.name} has not stopped promoting by itself.")
         App.objects.filter(pk=app.pk).update(**NOTHING_STOPPED)
         audit.record("resume", by=by, app=app, subject=app.name)
         logs.pages_changed(app.pk)

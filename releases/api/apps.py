@@ -9,7 +9,7 @@ from pydantic import BaseModel, StringConstraints
 from releases import actions, policy
 from releases.api.authentication import Request
 from releases.api.errors import documented
-from releases.api.fields import Body, Text
+from releases.api.fields import Body, Limit, NameCursor, Page, Text, page_of
 from releases.api.lock import Lock, lock_in_short
 from releases.api.lookups import find_app
 from releases.errors import ClusterError, Invalid
@@ -73,13 +73,14 @@ class LeftBehind(BaseModel):
     left: list[str]
 
 
-@router.get("", response={200: list[AppSummary], **documented()})
-def list_apps(request: Request) -> list[AppSummary]:
-    """All apps, by name."""
-    running = Rollout.unfinished().only("app_id", "status")
+@router.get("", response={200: Page[AppSummary], **documented()})
+def list_apps(request: Request, limit: Limit, cursor: NameCursor) -> Page[AppSummary]:
+    """All that you reach, by name."""
+    known = policy.reached(App.objects.filter(name__gt=cursor), by=request.actor).select_related("cluster")
+    apps = list(known.defer("staged", "scale", "cluster__kubeconfig").order_by("name")[: limit + 1])
+    running = Rollout.unfinished().filter(app__in=apps).only("app_id", "status")
     unfinished = {rollout.app_id: rollout for rollout in running}
-    apps = App.objects.select_related("cluster").defer("staged", "scale", "cluster__kubeconfig")
-    return [_summary(app, unfinished.get(app.pk)) for app in policy.reached(apps, by=request.actor)]
+    return page_of([_summary(app, unfinished.get(app.pk)) for app in apps], [app.name for app in apps], limit)
 
 
 @router.post("", response={201: AppInfo, **documented(409)})

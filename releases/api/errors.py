@@ -22,6 +22,7 @@ LOCATIONS = {"body", "query", "path", "form", "file"}
 
 STATUS: dict[type[errors.DeployerError], int] = {
     errors.NotAllowed: 409,  # 403 for want of a right
+    errors.WrongState: 409,
     errors.Invalid: 422,
     errors.Taken: 409,
     errors.KeyInUse: 409,

@@ -58,6 +58,8 @@ def _no_constant(name: str) -> None:
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 # The `next` of a page whose rows are numbered; "" for the first page.
 NumberCursor = Annotated[str, Query("", pattern=r"^[0-9]{0,18}$")]
+# The same of rows that are listed by name: the last name.
+NameCursor = Annotated[str, Query("", max_length=150), AfterValidator(_storable)]
 Text = Annotated[str, AfterValidator(_storable)]
 Sentence = Annotated[str, StringConstraints(max_length=500), AfterValidator(_storable)]
 Count = Annotated[int, Field(strict=True, ge=-NUMBER_MAX, le=NUMBER_MAX)]
@@ -72,7 +74,7 @@ class Body(BaseModel):
 
 
 class Page(BaseModel, Generic[Row]):
-    """Newest first. `next`: the cursor that gives what comes after these, or null at the end."""
+    """`next`: the cursor that gives what comes after these, or null at the end."""
 
     items: list[Row]
     next: str | None

@@ -20,13 +20,17 @@ class MyToken(BaseModel):
 
 
 class Me(BaseModel):
-    """`scopes`: what you may at most, with the token that you ask with, if it is one; `apps`: null for all."""
+    """`scopes`: what you may at most, with the token that you ask with, if it is one; `apps`: null for all.
+
+    `withheld`: action → why you may do it nowhere, by role and token; what you may is not there.
+    """
 
     username: str
     role: str
     acting_as: str
     scopes: list[str]
     apps: list[str] | None
+    withheld: dict[str, list[str]]
     token: MyToken | None
 
 
@@ -42,5 +46,6 @@ def me(request: Request) -> Me:
         acting_as=actor.label,
         scopes=token.scopes if token else Token.SCOPES,
         apps=None if actor.apps is None else list(reached),
+        withheld=policy.withheld(by=actor),
         token=MyToken(prefix=token.prefix, name=token.name, expires=token.expires_at) if token else None,
     )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from releases import actions, policy
 from releases.api.authentication import Request
 from releases.api.errors import documented
-from releases.api.fields import Body, Text
+from releases.api.fields import Body, Limit, NameCursor, Page, Text, page_of
 from releases.api.lookups import find_person
 from releases.models import Person
 
@@ -55,11 +55,12 @@ class Link(BaseModel):
     seconds: Annotated[int, Field(ge=1)]
 
 
-@router.get("", response={200: list[PersonInfo], **documented()})
-def list_people(request: Request) -> list[PersonInfo]:
+@router.get("", response={200: Page[PersonInfo], **documented()})
+def list_people(request: Request, limit: Limit, cursor: NameCursor) -> Page[PersonInfo]:
     """Everybody, by name, also those who are shut out."""
     policy.require("manage_people", by=request.actor)
-    return [PersonInfo(**_columns(person)) for person in Person.objects.order_by("username")]
+    people = list(Person.objects.filter(username__gt=cursor).order_by("username")[: limit + 1])
+    return page_of([PersonInfo(**_columns(person)) for person in people], [each.username for each in people], limit)
 
 
 @router.post("", response={201: PersonInfo, **documented(409)})

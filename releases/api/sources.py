@@ -119,6 +119,7 @@ def resume(request: Request, app_name: Path[str]) -> SourceInfo:
     app = find_app(app_name, by=request.actor)
     find_source(app)
     actions.resume(app, by=request.actor)
+    app.refresh_from_db()
     return _source_info(find_source(app))
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 from releases import actions, policy
 from releases.api.authentication import Request, recognised
 from releases.api.errors import documented, error
-from releases.api.fields import Body, Text
+from releases.api.fields import Body, Limit, NumberCursor, Page, Text, page_of
 from releases.api.lookups import missing
 from releases.models import Token
 
@@ -48,7 +48,8 @@ class TokenWish(Body):
 
 
 class TokenInfo(BaseModel):
-    """`apps`: null for all. `current`: the one that you ask with."""
+    """`apps`: null for all. `current`: the one that you ask with. `made_with`: the prefix of the token that it was made
+    with, and is revoked with; null where it was made by password or in a session."""
 
     prefix: str
     name: str
@@ -59,6 +60,7 @@ class TokenInfo(BaseModel):
     last_used: datetime | None
     expires: datetime | None
     current: bool
+    made_with: str | None
 
 
 class NewToken(TokenInfo):
@@ -86,21 +88,23 @@ def create_token(request: Request, payload: TokenWish) -> Status | HttpResponse:
     return Status(201, NewToken(**_columns(token, request), token=secret))
 
 
-@router.get("", response={200: list[TokenInfo], **documented()})
-def list_tokens(request: Request, all: bool = False) -> list[TokenInfo]:
+@router.get("", response={200: Page[TokenInfo], **documented()})
+def list_tokens(request: Request, limit: Limit, cursor: NumberCursor, all: bool = False) -> Page[TokenInfo]:
     """Your tokens that are still good, the newest first; with `all`, for administrators, everybody's."""
     tokens = _within_reach(request)
     if all:
         policy.require("manage_people", by=request.actor)
     else:
         tokens = tokens.filter(person=request.actor.person)
-    rows = tokens.select_related("person").prefetch_related("apps").order_by("-created_at", "-pk")
-    return [TokenInfo(**_columns(token, request)) for token in rows]
+    if cursor:
+        tokens = tokens.filter(pk__lt=int(cursor))
+    rows = list(tokens.select_related("person", "made_with").prefetch_related("apps").order_by("-pk")[: limit + 1])
+    return page_of([TokenInfo(**_columns(row, request)) for row in rows], [str(row.pk) for row in rows], limit)
 
 
 @router.delete("/{prefix}", response={204: None, **documented(404)})
 def revoke_token(request: Request, prefix: str) -> Status:
-    """From now on it opens nothing. Yours, or as an administrator anybody's."""
+    """From now on it opens nothing, nor does what was made with it. Yours, or as an administrator anybody's."""
     tokens = _within_reach(request)
     if policy.refusals("manage_people", by=request.actor):
         tokens = tokens.filter(person=request.actor.person)
@@ -131,6 +135,7 @@ def _columns(token: Token, request: Request) -> dict[str, Any]:
         "created": token.created_at,
         "last_used": token.last_used_at,
         "expires": token.expires_at,
+        "made_with": token.made_with.prefix if token.made_with else None,
         "current": mine is not None and mine.pk == token.pk,
     }
 

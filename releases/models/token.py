@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from releases.models.app import App
+from releases.models.locks import locked
 from releases.models.person import Person
 
 USED_RESOLUTION = timedelta(minutes=1)
@@ -33,6 +34,9 @@ class Token(models.Model):
     # Apart from the list: a token for one app is for none, and not for all, when that app is deleted.
     all_apps = models.BooleanField(default=True)
     apps = models.ManyToManyField(App, related_name="tokens", help_text="the only ones it reaches, unless all")
+    made_with = models.ForeignKey(
+        "self", null=True, on_delete=models.CASCADE, related_name="made", help_text="it is revoked with that one"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
@@ -50,6 +54,7 @@ class Token(models.Model):
         lifetime: timedelta | None = None,
         scopes: Iterable[str] = (ADMIN,),
         apps: Iterable[App] | None = None,
+        made_with: "Token | None" = None,
     ) -> tuple["Token", str]:
         """A new token, and its secret, which nobody can read again. `apps`: None for all, also those to come."""
         prefix, rest = secrets.token_hex(5), secrets.token_urlsafe(32)
@@ -63,6 +68,7 @@ class Token(models.Model):
                 digest=_digest(secret),
                 scopes=[scope for scope in cls.SCOPES if scope in wanted],
                 all_apps=apps is None,
+                made_with=made_with,
                 expires_at=timezone.now() + lifetime if lifetime else None,
             )
             if apps:
@@ -87,6 +93,18 @@ class Token(models.Model):
     def is_valid(self) -> bool:
         expired = self.expires_at is not None and self.expires_at <= timezone.now()
         return self.revoked_at is None and not expired and self.person.is_active
+
+    def revoke(self) -> list["Token"]:
+        """It, and all that was made with it, open nothing any more. Gives those that did until now.
+
+        Whoever makes one has locked the one that they ask with: they have made it before, or find theirs revoked.
+        """
+        now, revoked, level = timezone.now(), [], Token.objects.filter(pk=self.pk)
+        while rows := list(locked(level.order_by("pk"))):
+            revoked += [row for row in rows if row.revoked_at is None]
+            Token.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None).update(revoked_at=now)
+            level = Token.objects.filter(made_with__in=rows)
+        return revoked
 
     def used(self) -> None:
         """Note that it was used; written at most once a minute, so that polling scripts don't write all the time."""

@@ -80,11 +80,17 @@ def _from_directories(build: Build, source: Path, services: Mapping[str, dict], 
             app=build.app.name,
             path=recipe.path,
             dockerfile_name=recipe.dockerfile,
+            without_command=[name for name in recipe.services if _runs_as_its_image_says(build, name, services[name])],
             say=log.say,
             announce=partial(_announce_folder, build),
         )
         made |= dict.fromkeys(recipe.services, reference)
     return {name: made[name] for name in services}
+
+
+def _runs_as_its_image_says(build: Build, name: str, service: dict) -> bool:
+    """One of no processes may have the image for a timer's or the release's command alone."""
+    return not service["command"] and build.app.scale.get(name, service["scale"]["count"]) > 0
 
 
 def _announce_folder(build: Build, digest: str) -> None:

@@ -75,8 +75,9 @@ def is_final(ailment: Ailment) -> bool:
     return bool(PULL_FINAL.search(words)) and not PULL_MAY_HEAL.search(words)
 
 
-def hint(ailment: Ailment, service: str) -> str:
-    """What to do, in one sentence."""
+def hint(ailment: Ailment, service: str, *, command: str = "") -> str:
+    """What to do, in one sentence. `command`: what is run, where that is not the command of a service."""
+    program = command or f"the command of {service}"
     words = _without_names(ailment) if ailment.family == "pull" else ailment.message
     if ailment.family == "config":
         if "nonroot" in words.lower() or "non-root" in words.lower():
@@ -86,8 +87,8 @@ def hint(ailment: Ailment, service: str) -> str:
         if "exec format" in words.lower():
             return f"The program of {service} was built for another kind of machine: build it for the cluster's."
         if "permission denied" in words.lower():
-            return f"The command of {service} may not be executed: check its permissions in the image."
-        return f"Check the command of {service} in the manifest: it must exist in the image and be executable."
+            return f"{program[0].upper()}{program[1:]} may not be executed: check its permissions in the image."
+        return f"Check {program}: it must exist in the image and be executable."
     if not is_final(ailment):
         return f"Check that the cluster reaches the registry of {service}'s image, then promote again."
     if ailment.reason == "InvalidImageName" or "invalid reference" in words:

@@ -129,7 +129,8 @@ def hopeless(
         waited = (now - first_seen.get(ailment_key(pod, ailment), now)).total_seconds()
         if waited >= diagnosis.patience(ailment, pull=rules.pull, start=rules.start):
             reason = f"{who} can't {diagnosis.TASK[ailment.family]}: {ailment.message or ailment.reason}"
-            hint = diagnosis.hint(ailment, who[0].lower() + who[1:])
+            what = who[0].lower() + who[1:]
+            hint = diagnosis.hint(ailment, what, command=what)
             return _doom(ailment.family, reason, hint, pod, ailment.container)
     return None
 

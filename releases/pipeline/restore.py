@@ -15,6 +15,7 @@ from releases.models.rollout import APP_STATUS
 from releases.pipeline import (
     applying,
     baseline,
+    diagnosis,
     domains,
     following,
     manifests,
@@ -103,7 +104,7 @@ def fail(ground: Ground, why: str) -> None:
         state = "; ".join(f"{name} runs {', '.join(sorted(ids))}" for name, ids in sorted(running.items()))
     except ClusterError:
         state = "what runs is not known: the cluster does not answer"
-    reason = f"{ground.rollout.reason} The restore failed too: {why} Now: {state or 'nothing runs'}."
+    reason = _after(ground.rollout, f"The restore failed too: {why} Now: {state or 'nothing runs'}.")
     with transaction.atomic():
         after = "Running" if ground.rollout.previous_id else "Stopped"
         ground.say_all([logs.Line("system/deployer", reason), ground.status_line("Rollback", after)])
@@ -207,7 +208,12 @@ def _end(ground: Ground, words: str, status: str) -> None:
         ground.say(warning)
     with transaction.atomic():
         ground.say_all([logs.Line("system/deployer", words), ground.status_line("Rollback", status)])
-        rollout.transition("rolled_back", reason=ground.clean(f"{rollout.reason} {words}"))
+        rollout.transition("rolled_back", reason=ground.clean(_after(rollout, words)))
+
+
+def _after(rollout: Rollout, words: str) -> str:
+    """What came of it, behind the reason why it was turned round, which may be the cluster's own words."""
+    return f"{diagnosis.sentence(rollout.reason)} {words}" if rollout.reason else words
 
 
 def _kept_objects(ground: Ground) -> list[Object]:

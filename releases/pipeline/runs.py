@@ -10,7 +10,7 @@ from django.conf import settings
 
 from releases import queues
 from releases.clients.cluster import Cluster, Object
-from releases.errors import ClusterError, Conflict, NotAllowed, RegistryError, RolloutFailed
+from releases.errors import ClusterError, Conflict, NotAllowed, RegistryError, RolloutFailed, WrongState
 from releases.models import App, Release
 from releases.models import Cluster as ClusterRow
 from releases.pipeline import applying, manifests, reach, registries
@@ -79,7 +79,7 @@ def create(release: Release, service: str, command: list[str], *, timeout: int) 
 
 
 def let_go(run: Run) -> None:
-    """Raises NotAllowed when somebody has removed it; ClusterUnavailable, Refused."""
+    """Raises WrongState when somebody has removed it; ClusterUnavailable, Refused."""
     job = run.job
     for _ in range(TRIES):
         try:
@@ -90,7 +90,7 @@ def let_go(run: Run) -> None:
         if live is None or live["metadata"]["uid"] != run.uid:
             break
         job = live
-    raise NotAllowed("Somebody has removed the command's Job.")
+    raise WrongState("Somebody has removed the command's Job.")
 
 
 def remove(run: Run) -> bool:

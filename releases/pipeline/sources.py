@@ -91,4 +91,4 @@ def _wait(seconds: float, log: BuildLog) -> None:
 
 
 def _amount(files: int, size: int) -> str:
-    return f"{files:,} files, {filesizeformat(size)}".replace("\xa0", " ")
+    return f"{files:,} {'file' if files == 1 else 'files'}, {filesizeformat(size)}".replace("\xa0", " ")

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve, reverse
@@ -13,18 +14,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from releases.errors import (
+    BuildFailed,
     ClusterError,
     ClusterUnavailable,
     DeployerError,
     IllegalTransition,
     Invalid,
     NotAllowed,
-    SourceFailed,
+    RegistryError,
+    RolloutFailed,
     Taken,
+    WrongState,
 )
 from releases.policy import Actor
 
 View = Callable[..., HttpResponseBase]
+DELETED = "It was deleted in this moment."  # between our finding it and our locking it
 
 
 class Request(HttpRequest):
@@ -42,6 +47,8 @@ def page(view: View) -> View:
         _refuse_nul(request)
         try:
             return view(request, *args, **kwargs)
+        except ObjectDoesNotExist as error:
+            raise Http404(DELETED) from error
         except DeployerError as error:
             return render(request, "trouble.html", {"error": error}, status=status_of(error))
 
@@ -57,6 +64,8 @@ def deed(view: View) -> View:
         _refuse_nul(request)
         try:
             return view(request, *args, **kwargs)
+        except ObjectDoesNotExist as error:
+            raise Http404(DELETED) from error
         except DeployerError as error:
             return _came_from(request, kwargs.get("name"), error)
 
@@ -68,9 +77,12 @@ def status_of(error: DeployerError) -> int:
         return 403 if error.forbidden else 409
     statuses: list[tuple[type[DeployerError], int]] = [
         (Invalid, 422),
-        (SourceFailed, 422),
+        (BuildFailed, 422),
         (Taken, 409),
+        (WrongState, 409),
         (IllegalTransition, 409),
+        (RolloutFailed, 409),
+        (RegistryError, 502),
         (ClusterUnavailable, 503),
         (ClusterError, 502),
     ]

@@ -1,5 +1,7 @@
 """Processes are looked at, stopped one by one, and replaced without a release, over the wire."""
 
+import json
+
 from releases.clients.cluster import Cluster
 from tests.clusters import eventually
 
@@ -10,6 +12,11 @@ def test_processes_say_what_they_are(app):
     assert (web["service"], worker["service"]) == ("web", "worker")
     assert web["release"] == release and web["kind"] == "service" and web["words"] == "ready"
     assert web["node"] and web["created"] <= web["started"] and web["restarts"] == 0
+
+    counts = app.server.command("scale", "-a", app.name)
+    assert [row.split() for row in counts.stdout.splitlines()[1:]] == [["web", "1", "1"], ["worker", "1", "1"]], counts
+    stopped = app.server.command("ps", "stop", worker["name"], "-a", app.name, "--json")
+    assert json.loads(stopped.stdout) == {"stopped": worker["name"]}, stopped
 
 
 def test_what_ails_a_process_is_said_in_words(app):

@@ -122,7 +122,7 @@ def test_what_can_not_start_says_why(app):
     answer = app.api.post(f"/releases/{release}/run", json={"command": "no-such-program --at-all"})
     end = json.loads(answer.text.strip().splitlines()[-1])
     assert end["error"]["code"] == "run_not_started" and "no-such-program" in end["error"]["message"]
-    assert any("Check the command" in reason for reason in end["error"]["reasons"])
+    assert any("Check the command: it must exist" in reason for reason in end["error"]["reasons"])
     gone(app)
 
 

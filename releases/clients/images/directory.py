@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from releases.clients import dockerfile
@@ -33,14 +33,18 @@ class DirectoryBuilder:
         path: str,
         dockerfile_name: str,
         say: Say,
+        without_command: Sequence[str] = (),
         announce: Callable[[str], None] | None = None,
     ) -> str:
         """The reference `local/<app>@sha256:…` of an image of the folder `path` in `source`.
 
-        Raises BuildFailed. `say` gets the log, a line at a time; `announce` the digest, before it is made or found.
+        `without_command`: services that run what the image says, which it must say then. `say` gets the log, a line at
+        a time; `announce` the digest, before it is made or found. Raises BuildFailed.
         """
         context = context_folder(source, path)
         config = _config(context, dockerfile_name, say)
+        if without_command and not config["command"]:
+            raise BuildFailed(_nothing_to_run(without_command))
         digest = _digest(context, config)
         reference = f"local/{app}@sha256:{digest}"
         if announce:
@@ -74,6 +78,11 @@ class DirectoryBuilder:
         for draft in self.store.glob(".draft-*"):
             if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
                 shutil.rmtree(draft, ignore_errors=True)
+
+
+def _nothing_to_run(services: Sequence[str]) -> str:
+    names = ", ".join(services)
+    return f"Nothing says what to run as {names}: name a command in deployer.yml, a Procfile or the Dockerfile's CMD."
 
 
 def _words(error: OSError) -> str:
