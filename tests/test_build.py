@@ -67,7 +67,7 @@ def test_services_that_share_a_folder_share_an_image(run):
     manifest = (
         "services: {web: {command: a}, worker: {build: ., command: b}, api: {build: api}, db: {image: x@sha256:1}}"
     )
-    build, messages = run({"deployer.yml": manifest, "api/main.py": ""})
+    build, messages = run({"deployer.yml": manifest, "api/Dockerfile": "CMD a"})
     images = build.images
     assert images["web"] == images["worker"] != images["api"]
     assert images["db"] == "x@sha256:1"
@@ -83,7 +83,7 @@ def test_the_promote_comes_with_it(run):
 @pytest.mark.parametrize(
     ("files", "commands"),
     [
-        ({"app.py": ""}, {"web": None}),
+        ({"Dockerfile": "CMD python app.py\n"}, {"web": None}),
         (
             {"Procfile": "web: a\nclock: b\n"},
             {"web": ["/bin/sh", "-c", "exec a"], "clock": ["/bin/sh", "-c", "exec b"]},
@@ -97,6 +97,30 @@ def test_without_a_manifest_there_is_still_a_way(run, files, commands):
     assert {name: service["command"] for name, service in services.items()} == commands
     assert services["web"]["port"] == 8080
     assert "No deployer.yml: using the Procfile, else one service `web`, port 8080" in messages
+
+
+def test_one_file_is_one_file(run):
+    assert "Unpacked 1 file, 17 bytes" in run({"Dockerfile": "CMD python app.py"})[1]
+
+
+@pytest.mark.parametrize("dockerfile", [{}, {"Dockerfile": "ENV A=b\n"}])
+def test_a_source_must_say_what_to_run(run, own_home, dockerfile):
+    build, _ = run({"app.py": "", **dockerfile})
+    assert (build.status, build.reason) == (
+        "failed",
+        "Nothing says what to run as web: name a command in deployer.yml, a Procfile or the Dockerfile's CMD.",
+    )
+    assert not (own_home / "images").exists()
+
+
+def test_of_what_no_process_runs_nothing_need_say_so(run, app):
+    """Its image is there for the commands of others."""
+    services = "services: {jobs: {scale: {count: 0}}, tool: {}}\nrelease: {command: b, service: tool}\n"
+    timers = "timers: {t: {schedule: '0 3 * * *', command: a, service: jobs}}\n"
+    app.scale = {"tool": 0}
+    app.save()
+    build, messages = run({"deployer.yml": services + timers, "app.py": ""})
+    assert build.status == "succeeded", messages
 
 
 CONVOX = "services:\n  web:\n    command: python app.py\n    port: 8080\n    health: /up\n    test: make test\n"

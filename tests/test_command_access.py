@@ -115,7 +115,7 @@ def test_a_token_does_not_follow_a_redirect(server: WebServer) -> None:
     trap.shutdown()
     trap.server_close()
     assert ended.returncode == 4 and "sends us on" in ended.stderr
-    assert asked == ["/api/apps"]
+    assert asked == ["/api/apps?limit=200"]
 
 
 def test_tables_and_times() -> None:

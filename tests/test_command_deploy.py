@@ -1,5 +1,6 @@
 """`deployer deploy` and its kin, as real processes against a real web server. The tests play the worker."""
 
+import json
 import re
 import signal
 import subprocess
@@ -138,12 +139,20 @@ def test_a_rollout_that_is_rolled_back_fails_with_the_last_words(server: WebServ
 
 
 def test_a_failed_build_fails(server: WebServer, source: Path) -> None:
-    process = server.start_command("deploy", str(source), "-a", APP)
+    process = server.start_command("deploy", str(source), "-a", APP, "--json")
     wait_until(lambda: server.behind("answer = Build.objects.filter(status='queued').exists()"))
     server.behind("Build.objects.get().transition('failed', reason='deployer.yml line 3: prot is not a key here.')")
-    _, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "deployer.yml line 3: prot is not a key here." in err
+    said = json.loads(out)
+    assert (said["build"]["status"], said["release"], said["rollout"], said["error"]["exit"]) == (
+        "failed",
+        None,
+        None,
+        1,
+    )
+    assert "prot is not a key here" in said["error"]["message"]
 
 
 def test_a_promote_that_policy_refuses_ends_with_3(server: WebServer, source: Path) -> None:
@@ -232,7 +241,7 @@ def test_a_rollback_names_the_copy(server: WebServer, source: Path) -> None:
     assert [row.split()[0] for row in rows if " active " in row] == [copy[1]]
 
     refused = server.command("releases", "rollback", copy[1], "-a", APP)
-    assert refused.returncode == 3 and "is the active release already" in refused.stderr
+    assert refused.returncode == 1 and "is the active release already" in refused.stderr
 
 
 def test_a_second_promote_is_refused_and_names_the_first(server: WebServer, source: Path) -> None:

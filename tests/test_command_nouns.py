@@ -232,9 +232,33 @@ def test_variables_are_edited_and_the_file_is_gone(run: Run, server: WebServer, 
     assert "Nothing has changed." in run("env", "edit", "-a", "shop", VISUAL="true").stderr
     for program, words in [("false", "ended with 1"), ("no-such-editor", "set $VISUAL or $EDITOR")]:
         assert words in run("env", "edit", "-a", "shop", VISUAL=program, XDG_RUNTIME_DIR=str(tmp_path)).stderr
-    bad = run("env", "edit", "-a", "shop", VISUAL=editor(tmp_path, "path.write_text('what?')"))
-    assert bad.returncode == 1 and "what you saved, line 1" in bad.stderr
     assert server.behind("answer = App.objects.get().with_staged({})") == after
+    assert not list(tmp_path.glob("deployer-*"))
+
+
+def test_what_is_typed_wrong_comes_back_to_the_editor(run: Run, server: WebServer, shop: None, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    mend = editor(
+        tmp_path,
+        f"seen = pathlib.Path({str(seen)!r})",
+        "text = path.read_bytes().decode(errors='replace')",
+        "seen.write_text((seen.read_text() if seen.exists() else '') + text + '---\\n')",
+        "turn = seen.read_text().count('---')",
+        "texts = [b'A=typed once\\nwhat?\\n', b'A=typed once\\n\\xff\\n', text.replace('\\ufffd', '1X=y').encode()]",
+        "path.write_bytes((texts + [text.replace('1X=', 'X1=').encode()])[turn - 1])",
+    )
+    said = run("env", "edit", "-a", "shop", EDITOR=mend, XDG_RUNTIME_DIR=str(tmp_path))
+    assert ok(said).endswith("Setting A, X1... OK\nStaged: the first build gets it.\n")
+    assert server.behind("answer = App.objects.get().with_staged({})") == {"A": "typed once", "X1": "y"}
+    opened = [text.splitlines() for text in seen.read_text().split("---\n")]
+    assert opened[1][0].startswith("# what you saved, line 3, is not of the form NAME=value.")
+    assert opened[1][1:] == ["A=typed once", "what?"]  # and it is the third line that can't be read
+    assert "no UTF-8 text" in opened[2][0] and opened[2][1:] == ["A=typed once", "\ufffd"]
+    assert "“1X” can't be a variable's name" in opened[3][0] and opened[3][1:] == ["A=typed once", "1X=y"]
+
+    wrong = run("env", "edit", "-a", "shop", VISUAL=editor(tmp_path, "path.write_text('what?')"))
+    assert wrong.returncode == 1 and "Given up: what you saved, line 2" in wrong.stderr
+    assert "What you typed was not kept." in wrong.stderr
     assert not list(tmp_path.glob("deployer-*"))
 
 
@@ -270,6 +294,107 @@ def test_tokens_are_made_once_and_revoked(run: Run, server: WebServer, shop: Non
     assert run("apps", token=secret).returncode == 1
     assert run("tokens", "revoke", "../people").returncode == 2
     assert run("tokens", "create", "bad", "--scope", "everything").returncode == 2
+
+
+def test_who_may_not_build_learns_it_before_anything_is_packed(
+    run: Run, server: WebServer, shop: None, tmp_path: Path
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "app.py").write_text("")
+    read = ok(run("tokens", "create", "looker", "--scope", "read", "-q")).strip()
+    builder = ok(run("tokens", "create", "ci", "--scope", "build", "--only-app", "shop", "-q")).strip()
+    for token, command, words in [
+        (read, "build", "Create build needs a token with the scope build."),
+        (builder, "deploy", "Promote needs a token with the scope promote."),
+    ]:
+        refused = run(command, "source", "-a", "shop", token=token)
+        assert (refused.returncode, refused.stdout, refused.stderr) == (3, "", words + "\n")
+    asked = json.loads(run("deploy", "source", "-a", "shop", "--json", token=read).stdout)
+    assert asked["build"] is None and len(asked["error"]["reasons"]) == 1 and asked["error"]["exit"] == 3
+    ok(run("build", "source", "-a", "shop", "--no-wait", token=builder))
+    stranger = run("build", "source", "-a", "other", token=builder)
+    assert (stranger.returncode, stranger.stdout) == (1, "") and "no app other" in stranger.stderr
+    ok(run("people", "add", "vic", "--role", "viewer"))
+    viewer = server.behind("answer = Token.issue(Person.objects.get(username='vic'), name='v', scopes=['admin'])[1]")
+    refused = run("deploy", "source", "-a", "shop", token=viewer)
+    assert refused.returncode == 3 and "needs the role deployer" in refused.stderr and not refused.stdout
+
+
+def test_what_is_done_is_said_as_json_too(run: Run, server: WebServer, shipped: dict[str, Any]) -> None:
+    def done(*words: str) -> Any:
+        return json.loads(ok(run(*words, "--json")))
+
+    ok(run("lock", "moving", "-a", "shop"))
+    assert done("unlock", "-a", "shop") == {"locked": False}
+    secret = ok(run("tokens", "create", "gone", "-q")).strip()
+    prefix = secret.split("_")[1]
+    assert done("tokens", "revoke", prefix) == {"revoked": prefix}
+    begun = done("releases", "promote", shipped["later"], "-a", "shop", "--no-wait")
+    aborted = done("rollouts", "abort", "-a", "shop")
+    assert (aborted["number"], aborted["status"]) == (begun["number"], "cancelled")
+    server.behind("actions.create_app('brief', by=policy.SYSTEM)")
+    build = server.behind(
+        "answer = Build.objects.create(app=App.objects.get(name='brief'), status='queued', by_label='x').pk"
+    )
+    assert done("builds", "cancel", build, "-a", "brief")["status"] == "cancelled"
+    assert ok(run("apps", "create", "brief2", "-q")) == "brief2\n"
+    assert done("apps", "delete", "brief2", "--yes", "--abandon")["deleted"] == "brief2"
+    server.behind(
+        """
+        app = App.objects.get(name="brief")
+        Domain.objects.create(app=app, cluster=app.cluster, host="a.example.com", service="web", by_label="x")
+        """
+    )
+    assert done("domains", "remove", "a.example.com", "-a", "brief") == {"removed": "a.example.com"}
+
+
+def test_an_app_is_connected_to_its_repository(run: Run, server: WebServer, shop: None, tmp_path: Path) -> None:
+    url, of = "https://github.com/acme/shop.git", ("-a", "shop")
+    missing = run("source", *of)
+    assert missing.returncode == 1 and "repository" in missing.stderr
+    connect = ("source", "connect", url, *of)
+    made = run(*connect, "--token-file", "-", "--on-push", "promote", "--wait-for-checks", typed="ghp_hush\n")
+    secret = ok(made).splitlines()[-1]
+    assert "/hooks/github/shop" in made.stderr and "not shown again" in made.stderr
+    shown = ok(run("source", *of))
+    assert all(words in shown for words in (url, "main", "promote, once its checks are green", "token"))
+    assert secret not in shown and "ghp_hush" not in shown
+    assert server.behind("answer = Source.objects.get().token.open()") == "ghp_hush"
+    assert ok(run(*connect, "--branch", "next", "--build-tags")) == "Connecting... OK\n"  # nothing new is to be told
+    found = json.loads(ok(run("source", "--json", *of)))
+    assert (found["branch"], found["on_push"], found["has_token"]) == ("next", "build", True)
+    another = ok(run("source", "secret", *of, "--json"))
+    assert json.loads(another)["webhook_secret"] not in (None, secret)
+    ok(run(*connect, "--on-push", "promote"))
+    stopped = "stopped_at=timezone.now(), stopped_by='ann', stopped_why='Rolled back.'"
+    server.behind(f"from django.utils import timezone; App.objects.filter(name='shop').update({stopped})")
+    assert "by ann: Rolled back." in ok(run("source", *of))
+    assert json.loads(ok(run("source", "resume", *of, "--json")))["stopped"] is None
+    for more, status, words in [
+        (["--token-file", "-", "--key-file", "-"], 2, "Only one"),
+        (["--token-file", "none"], 2, "none can't be read"),
+        (["--token-file", "-"], 1, "No token came in on stdin."),
+        (["--on-push", "dance"], 2, "dance"),
+    ]:
+        said = run(*connect, *more)
+        assert (said.returncode, words in said.stderr) == (status, True), said.stderr
+
+    assert "told nothing yet" in run("deliveries", *of).stderr
+    server.behind(
+        """
+        row = dict(app=App.objects.get(name="shop"), event="push", ref="refs/heads/next", commit="0a1b2c3d4e" * 4)
+        for n in range(1, 4):
+            Delivery.objects.create(guid=f"g{n}", status="handled", decision=f"decided {n}", **row)
+        """
+    )
+    rows = ok(run("deliveries", *of)).splitlines()
+    assert len(rows) == 4 and re.search(r"push +handled .*refs/heads/next +0a1b2c3d4e +decided 3", rows[1])
+    ids = ok(run("deliveries", "-n", "2", *of, "-q")).split()
+    gone = run("deliveries", "replay", ids[0], *of)
+    assert gone.returncode in (1, 3) and gone.stderr, "its body is gone"
+    assert run("source", "disconnect", *of).returncode == 1  # nobody has confirmed it
+    assert json.loads(ok(run("source", "disconnect", *of, "--yes", "--json"))) == {"disconnected": "shop"}
+    assert run("source", *of).returncode == 1
 
 
 def test_people_get_roles_and_are_shut_out(run: Run) -> None:
@@ -314,6 +439,7 @@ def test_a_name_that_is_nearly_right_is_suggested(run: Run, shop: None) -> None:
 def test_who_has_no_apps_is_told_how_to_make_one(run: Run, server: WebServer) -> None:
     server.behind("App.objects.all().delete()")
     assert "`deployer apps create shop` makes one." in run("ps", "-a", "shop").stderr
+    assert "There is no app shop." in run("scale", "-a", "shop").stderr
     assert "`deployer apps create NAME` makes the first." in run("apps").stderr
 
 

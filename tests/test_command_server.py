@@ -76,6 +76,11 @@ def error(code: str, message: str = "So it is.") -> dict[str, Any]:
     return {"error": {"code": code, "message": message, "reasons": []}}
 
 
+# What is asked before anything is packed.
+MAY_BUILD: dict[str, list[Answer]] = {
+    "GET /api/me": [(200, {"apps": None, "withheld": {}}, {})],
+    "GET /api/apps/shop/lock": [(200, {"locked": False}, {})],
+}
 PROMOTE = "POST /api/apps/shop/releases/RABCDEFGHIJ/promote"
 PROMOTED = ("releases", "promote", "RABCDEFGHIJ", "-a", "shop", "--no-wait", "-q")
 
@@ -102,7 +107,7 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(odd: Odd, run: Call
 
 def test_an_upload_is_sent_anew_from_its_beginning(odd: Odd, run: Callable[..., Any], tmp_path: Path) -> None:
     builds = "POST /api/apps/shop/builds"
-    odd.answers = {"GET /api/apps/shop/lock": [(200, {"locked": False}, {})]}
+    odd.answers = {**MAY_BUILD}
     odd.answers[builds] = [CUT, (201, {"id": "BABCDEFGHIJ"}, {})]
     (tmp_path / "deployer.yml").write_text("services: {}\n" * 10_000)
     told = run("build", ".", "-a", "shop", "--no-wait", "-q")
@@ -120,7 +125,7 @@ def test_what_has_no_key_is_not_asked_twice(odd: Odd, run: Callable[..., Any]) -
 
 def test_too_many_requests_are_waited_for(odd: Odd, run: Callable[..., Any]) -> None:
     busy = (429, error("too_many_requests"), {"Retry-After": "1"})
-    odd.answers = {"GET /api/apps": [busy, busy, (200, [], {})]}
+    odd.answers = {"GET /api/apps": [busy, busy, (200, {"items": [], "next": None}, {})]}
     told = run("apps", "--json")
     assert (told.returncode, told.stdout) == (0, "[]\n")
     assert told.stderr.count("has had too many requests: going on in 1 s") == 2
@@ -159,7 +164,7 @@ def test_a_server_that_was_there_a_moment_ago_is_waited_for(odd: Odd, run: Calla
     """It restarts, which takes longer than anybody waits for one that was never there."""
     away = (503, error("busy"), {})
     odd.answers = {
-        "GET /api/apps/shop/lock": [(200, {"locked": False}, {})],
+        **MAY_BUILD,
         "POST /api/apps/shop/builds": [away, away, away, away, (201, {"id": "BABCDEFGHIJ"}, {})],
     }
     (tmp_path / "deployer.yml").write_text("services: {}\n")

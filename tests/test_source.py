@@ -213,7 +213,7 @@ def test_each_commit_is_built_with_its_own_manifest(api, origin):
     """The first has none, the third a wrong one, and what the branch has now is that of the fourth."""
     others = {"deployer.yml": "services: {api: {build: .}, jobs: {build: .}}"}
     wrong = {"deployer.yml": "servces: {}"}
-    commits = [origin.commit({"app.py": "print(1)", **files}) for files in ({}, FILES, wrong, others)]
+    commits = [origin.commit({"Dockerfile": "CMD python app.py", **files}) for files in ({}, FILES, wrong, others)]
     api("PUT", "/source", {"url": origin.url})
     found = {}
     for number in (3, 1, 0, 2):

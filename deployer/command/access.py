@@ -71,7 +71,9 @@ def logout(
     url: Annotated[
         str | None, typer.Argument(metavar="[URL]", help="The server; the current one if none is named.")
     ] = None,
-    revoke: Annotated[bool, typer.Option("--revoke", help="Also make the token worthless everywhere.")] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Also make the token worthless everywhere, and those made with it.")
+    ] = False,
 ) -> None:
     """Forget the login of a server."""
     known = login_file.read().find(url)

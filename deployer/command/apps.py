@@ -6,7 +6,16 @@ import typer
 
 from deployer.command.confirm import YesOption, confirm
 from deployer.command.listing import show_list
-from deployer.command.options import AppOption, JsonOption, QuietOption, app_name, remember, segment, wants_json
+from deployer.command.options import (
+    AppOption,
+    JsonOption,
+    QuietOption,
+    app_name,
+    remember,
+    segment,
+    wants_json,
+    wants_quiet,
+)
 from deployer.command.output import ago, complain, facts, say, say_json, step
 from deployer.command.server import connect
 
@@ -29,7 +38,7 @@ def list_apps(context: typer.Context, as_json: JsonOption = False, quiet: QuietO
     """List the apps."""
     show_list(
         context,
-        connect().get("/apps"),
+        connect().items("/apps"),
         as_json=as_json,
         quiet=quiet,
         id="name",
@@ -46,17 +55,19 @@ def create(
     app: AppOption = None,
     cluster: Annotated[str, typer.Option("--cluster", help="Where it lives, when there are several.")] = "",
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Create an app."""
+    """Create an app. -q prints its name only."""
     # Sent as it is, so that the server says what is wrong with a name.
     wanted = name or app or app_name(context, None)
     document = {"name": wanted} | ({"cluster": cluster} if cluster else {})
-    server = connect()
-    if wants_json(context, as_json):
-        say_json(server.post("/apps", document))
-        return
-    with step(f"Creating {wanted}"):
-        server.post("/apps", document)
+    as_json, quiet = wants_json(context, as_json), wants_quiet(context, quiet)
+    with step(f"Creating {wanted}", quiet=as_json or quiet):
+        made = connect().post("/apps", document)
+    if as_json:
+        say_json(made)
+    elif quiet:
+        say(made["name"])
 
 
 @group.command("info")
@@ -93,14 +104,20 @@ def delete(
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Also when its cluster doesn't answer: what is there stays there.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete an app: what runs, its volumes with all that is in them, its history."""
+    as_json = wants_json(context, as_json)
     target = segment(name or app_name(context, app))
     warning = f"This deletes {target}: what runs, its volumes with all that is in them, its history."
     confirm(target, yes=yes, warning=warning, otherwise="nothing was deleted")
-    with step(f"Deleting {target}"):
+    with step(f"Deleting {target}", quiet=as_json):
         answer = connect().delete(f"/apps/{target}", confirm=target, abandon=str(abandon).lower())
-    complain(*(answer or {}).get("left", []))
+    left = (answer or {}).get("left", [])
+    if as_json:
+        say_json({"deleted": target, "left": left})
+    else:
+        complain(*left)
 
 
 def _row(app: dict[str, Any]) -> list[str]:

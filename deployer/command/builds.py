@@ -111,12 +111,14 @@ def logs(
 
 
 @group.command("cancel")
-def cancel(context: typer.Context, build_id: BuildArgument, app: AppOption = None) -> None:
-    """Stop a build; done when it is cancelled."""
-    server, name = connect(), app_name(context, app)
-    with step(f"Cancelling {build_id}"):
+def cancel(context: typer.Context, build_id: BuildArgument, app: AppOption = None, as_json: JsonOption = False) -> None:
+    """Stop a build; done when it is cancelled. --json prints it as it is then."""
+    server, name, as_json = connect(), app_name(context, app), wants_json(context, as_json)
+    with step(f"Cancelling {build_id}", quiet=as_json):
         server.post(f"/apps/{name}/builds/{segment(build_id)}/cancel")
         ended = follow_build(server, name, segment(build_id), on_line=say_nothing)
+        if as_json:
+            say_json(ended)
         if ended["status"] != "cancelled":
             raise Failure(f"Too late: build {ended['id']} {words(ended['status'])}.")
 

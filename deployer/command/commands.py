@@ -16,6 +16,8 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "builds": ("builds:group", "List builds, look at one, cancel it."),
         "releases": ("releases:group", "List releases, compare them, promote, roll back."),
         "rollouts": ("rollouts:group", "List rollouts, watch one, abort it."),
+        "source": ("repository:group", "Show, connect, disconnect the repository of an app."),
+        "deliveries": ("deliveries:group", "List what GitHub delivered, handle it once more."),
         "env": ("environment:group", "List, set, unset, edit variables: each change is a release."),
     },
     "Look after what runs": {

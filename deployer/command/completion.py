@@ -1,5 +1,6 @@
 """`completion`: what a shell runs to complete this command's words."""
 
+import time
 from enum import StrEnum
 from typing import Annotated
 
@@ -33,14 +34,20 @@ def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bas
 
 
 def names_of_apps(incomplete: str) -> list[str]:
-    """Those that begin so; none where there is no server, or it takes long."""
+    """Those that begin so; none where there is no server, and not all where it takes long."""
     import httpx
 
-    from deployer.command.server import connect
+    from deployer.command.server import PAGE, connect
 
+    names: list[str] = []
+    query: dict[str, str | int] = {"limit": PAGE}
+    deadline = time.monotonic() + SECONDS
     try:
-        answer = connect().http.get("/apps", timeout=SECONDS)
-        names = [app["name"] for app in answer.json()] if answer.is_success else []
+        http = connect().http
+        while query and (left := deadline - time.monotonic()) > 0:
+            page = http.get("/apps", params=query, timeout=left).raise_for_status().json()
+            names += [app["name"] for app in page["items"]]
+            query = {"limit": PAGE, "cursor": page["next"]} if page["next"] else {}
     except (Failure, LoginFileError, httpx.HTTPError, ValueError, KeyError, TypeError):
-        return []
+        pass
     return [name for name in names if name.startswith(incomplete)]

@@ -1,13 +1,14 @@
 """`deploy` and `build`."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from deployer.command.failure import REFUSED, Failure
-from deployer.command.follow import PATIENCE, rollout_to_success
+from deployer.command.follow import PATIENCE, follow_rollout, require_success, say_nothing
 from deployer.command.options import (
     AppOption,
     JsonOption,
@@ -27,7 +28,8 @@ from deployer.command.uploads import (
     RefOption,
     Source,
     Wish,
-    finished_build,
+    ended_build,
+    require_release,
     start_build,
 )
 
@@ -55,24 +57,56 @@ def deploy(
 
     What .dockerignore and .gitignore name stays behind, and so do `.git`, `.deployer`, `.venv`, `node_modules` and
     `__pycache__`. -q prints the release's ID, with --no-wait the build's.
+    --json prints one object, also when it fails: the build, the release, the rollout, the error.
     """
-    server, name, silent = connect(), app_name(context, app), quiet or as_json
-    source = Source(folder, commit, ref, description, not no_gitignore)
-    started = start_build(server, name, source, Wish(promote=True, replace=replace, note=note), quiet=silent)
-    if no_wait:
+    course = _Course()
+    try:
+        source = Source(folder, commit, ref, description, not no_gitignore)
+        wish = Wish(promote=True, replace=replace, note=note)
+        _deploy(course, connect(), app_name(context, app), source, wish, wait=not no_wait, quiet=quiet, as_json=as_json)
+    except Failure as failure:
+        if as_json:
+            say_json(course.told(failure))
+        raise
+
+
+@dataclass
+class _Course:
+    """How far a deploy has come: the build and the rollout as last seen."""
+
+    build: dict[str, Any] | None = None
+    rollout: dict[str, Any] | None = None
+
+    def told(self, failure: Failure | None = None) -> dict[str, Any]:
+        """For a program, whether it succeeded or not."""
+        said = [line for line in (failure.message, *failure.details) if line] if failure else []
+        error = {"message": said[0] if said else "", "reasons": said[1:], "exit": failure.status} if failure else None
+        release = self.build["release"] if self.build else None
+        return {"build": self.build, "release": release, "rollout": self.rollout, "error": error}
+
+
+def _deploy(
+    course: _Course, server: Server, app: str, source: Source, wish: Wish, *, wait: bool, quiet: bool, as_json: bool
+) -> None:
+    silent = quiet or as_json
+    started = course.build = start_build(server, app, source, wish, quiet=silent)
+    if not wait:
         _say_started(started, as_json=as_json, quiet=quiet)
         return
-    made = _promoted(server, name, finished_build(server, name, started["id"], quiet=silent), quiet=silent)
+    ended = course.build = ended_build(server, app, started["id"], quiet=silent)
+    require_release(ended)
+    made = course.build = _promoted(server, app, ended, quiet=silent)
     if made["refusals"]:
         raise Failure(f"Release {made['release']} was not promoted.", *made["refusals"], status=REFUSED)
     if made["rollout"] is None:
-        by_hand = f"deployer releases promote {made['release']} -a {name}"
+        by_hand = f"deployer releases promote {made['release']} -a {app}"
         raise Failure(f"Release {made['release']} was not promoted: {by_hand}")
     if not silent:
         say(f"Promoting {made['release']}...")
-    rollout = rollout_to_success(server, name, made["rollout"], quiet=silent)
+    course.rollout = follow_rollout(server, app, made["rollout"], on_line=say_nothing if silent else None)
+    require_success(course.rollout)
     if as_json:
-        say_json({"build": made, "rollout": rollout})
+        say_json(course.told())
     else:
         say(made["release"] if quiet else "OK")
 
@@ -99,10 +133,11 @@ def build(
     if no_wait:
         _say_started(started, as_json=as_json, quiet=quiet)
         return
-    made = finished_build(server, name, started["id"], quiet=silent)
+    made = ended_build(server, name, started["id"], quiet=silent)
     if as_json:
         say_json(made)
-    elif quiet:
+    require_release(made)
+    if quiet and not as_json:
         say(made["release"])
 
 

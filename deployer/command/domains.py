@@ -62,13 +62,15 @@ def add(
 
 
 @group.command("remove")
-def remove(context: typer.Context, host: HostArgument, app: AppOption = None) -> None:
+def remove(context: typer.Context, host: HostArgument, app: AppOption = None, as_json: JsonOption = False) -> None:
     """Have an app no longer answer to a host of its own."""
     if not HOST.match(host):
         raise Failure(f"“{host}” can't be a host.", status=USAGE)
-    path = app_path(context, app)
-    with step(f"Removing {host}"):
+    path, as_json = app_path(context, app), wants_json(context, as_json)
+    with step(f"Removing {host}", quiet=as_json):
         connect().delete(f"{path}/domains/{host}")
+    if as_json:
+        say_json({"removed": host})
 
 
 def _row(domain: dict[str, Any]) -> list[str]:

@@ -134,20 +134,31 @@ def edit_env(
 ) -> None:
     """Open the variables in $VISUAL or $EDITOR, and make what is saved there the app's.
 
-    The file is yours alone, and removed when the editor ends. Only what you changed is sent.
+    The file is yours alone, and removed when the editor ends. Only what you changed is sent. What can't be read or is
+    refused comes back to the editor, with the reason in its first line.
     """
     server, name, how = _how(context, app, wait=not no_wait, quiet=quiet, as_json=as_json)
     before = server.get(f"/apps/{name}/env", reveal="true")["variables"]
     head = f"# The variables of {name}, a NAME=value each. Saved without a change, nothing happens.\n"
-    after = parse(edited(head + as_text(before), suffix=".env"), "what you saved")
-    changed = {key: value for key, value in after.items() if before.get(key) != value}
-    gone = [key for key in before if key not in after]
-    if not changed and not gone:
+
+    def take(saved: str) -> dict[str, Any]:
+        wish = _difference(before, parse(saved, "what you saved"))
+        parts = (("Setting", list(wish["set"])), ("Unsetting", wish["unset"]))
+        title = ", ".join(f"{word} {', '.join(names)}" for word, names in parts if names)
+        return (
+            _send(server, name, title, wish | {"stage": stage}, quiet=how["quiet"] or how["as_json"]) if title else {}
+        )
+
+    changed = edited(head, as_text(before), suffix=".env", take=take)
+    if changed:
+        _follow(server, name, changed, **how)
+    else:
         complain("Nothing has changed.")
-        return
-    parts = (("Setting", list(changed)), ("Unsetting", gone))
-    title = ", ".join(f"{word} {', '.join(names)}" for word, names in parts if names)
-    _change(server, name, title, {"set": changed, "unset": gone, "stage": stage}, **how)
+
+
+def _difference(before: dict[str, str], after: dict[str, str]) -> dict[str, Any]:
+    changed = {key: value for key, value in after.items() if before.get(key) != value}
+    return {"set": changed, "unset": [key for key in before if key not in after]}
 
 
 def _how(context: typer.Context, app: str | None, *, wait: bool, quiet: bool, as_json: bool) -> Any:
@@ -162,11 +173,18 @@ def _wish(values: dict[str, str], *, stage: bool, replace: bool) -> dict[str, An
 def _change(
     server: Server, app: str, title: str, wish: dict[str, Any], *, wait: bool, quiet: bool, as_json: bool
 ) -> None:
-    silent = quiet or as_json
-    with step(title, quiet=silent):
+    changed = _send(server, app, title, wish, quiet=quiet or as_json)
+    _follow(server, app, changed, wait=wait, quiet=quiet, as_json=as_json)
+
+
+def _send(server: Server, app: str, title: str, wish: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    with step(title, quiet=quiet):
         ask = server.put if "variables" in wish else server.patch
-        changed = ask(f"/apps/{app}/env", wish)
-    release, rollout = changed["release"], changed["rollout"]
+        return ask(f"/apps/{app}/env", wish)
+
+
+def _follow(server: Server, app: str, changed: dict[str, Any], *, wait: bool, quiet: bool, as_json: bool) -> None:
+    silent, release, rollout = quiet or as_json, changed["release"], changed["rollout"]
     if not silent:
         for line in _what_came_of_it(changed, app):
             say(line)

@@ -68,11 +68,16 @@ def follow_rollout(server: Server, app: str, number: int, *, on_line: OnLine | N
 
 
 def rollout_to_success(server: Server, app: str, number: int, *, quiet: bool = False) -> dict[str, Any]:
-    """Follow it, and raise Failure with reason, cause, hint and the container's last words unless it succeeded."""
+    """Follow it, and raise Failure unless it succeeded."""
     rollout = follow_rollout(server, app, number, on_line=say_nothing if quiet else None)
+    require_success(rollout)
+    return rollout
+
+
+def require_success(rollout: dict[str, Any]) -> None:
+    """Of one that is over. Raises Failure with reason, cause, hint and the container's last words."""
     if rollout["status"] != "succeeded":
         raise Failure(*_what_went_wrong(rollout))
-    return rollout
 
 
 def stored_lines(server: Server, path: str, on_line: OnLine) -> None:

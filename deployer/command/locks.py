@@ -39,11 +39,13 @@ def lock(
         say(_words(found))
 
 
-def unlock(context: typer.Context, app: AppOption = None) -> None:
+def unlock(context: typer.Context, app: AppOption = None, as_json: JsonOption = False) -> None:
     """Have an app take promotes again."""
     path = app_path(context, app)
-    with step("Unlocking"):
+    with step("Unlocking", quiet=as_json):
         connect().delete(f"{path}/lock")
+    if as_json:
+        say_json({"locked": False})
 
 
 def _words(found: dict) -> str:

@@ -41,7 +41,7 @@ def list_people(context: typer.Context, as_json: JsonOption = False, quiet: Quie
     """List everybody, also those who are shut out."""
     show_list(
         context,
-        connect().get("/people"),
+        connect().items("/people"),
         as_json=as_json,
         quiet=quiet,
         id="username",

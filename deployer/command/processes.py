@@ -27,6 +27,7 @@ group = typer.Typer(rich_markup_mode=None, add_completion=False)
 WANTED = re.compile(r"([A-Za-z0-9-]{1,63})=([0-9]{1,6})\Z")
 LOOK_SECONDS = 0.5
 HEADERS = ["ID", "SERVICE", "RELEASE", "STATUS", "RESTARTS", "STARTED", "NODE", "REASON"]
+NOTHING_RUNS = "Nothing runs: `deployer deploy` changes that."
 RESTART_SECONDS = 600
 
 
@@ -52,7 +53,7 @@ def list_processes(
         id="name",
         headers=HEADERS,
         row=_row,
-        empty="Nothing runs: `deployer deploy` changes that.",
+        empty=NOTHING_RUNS,
     )
 
 
@@ -83,20 +84,26 @@ def stop(
     context: typer.Context,
     process: Annotated[str, typer.Argument(metavar="ID", help="As `deployer ps` lists it.")],
     app: AppOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Stop one process; of a service, another one takes its place."""
-    path = app_path(context, app)
-    with step(f"Stopping {process}"):
+    path, as_json = app_path(context, app), wants_json(context, as_json)
+    with step(f"Stopping {process}", quiet=as_json):
         connect().delete(f"{path}/processes/{_process(process)}")
+    if as_json:
+        say_json({"stopped": process})
 
 
 def scale(
     context: typer.Context,
-    wanted: Annotated[list[str], typer.Argument(metavar="SERVICE=COUNT…")],
+    wanted: Annotated[list[str] | None, typer.Argument(metavar="SERVICE=COUNT…")] = None,
     app: AppOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run so many processes of a service, now and in later releases: `scale web=3`."""
+    """Run so many processes of a service, now and in later releases: `scale web=3`. Without: list how many run."""
+    if not wanted:
+        _list_counts(context, app, as_json)
+        return
     counts = {}
     for text in wanted:
         match = WANTED.match(text)
@@ -110,6 +117,22 @@ def scale(
             scaled.append(server.put(f"/apps/{name}/services/{service}/scale", {"count": count}))
     if as_json:
         say_json(scaled)
+
+
+def _list_counts(context: typer.Context, app: str | None, as_json: bool) -> None:
+    found = connect().get(app_path(context, app))
+    if found["processes"] is None:
+        raise Failure(f"How many run is not known: {found['cluster']}")
+    show_list(
+        context,
+        found["processes"],
+        as_json=as_json,
+        quiet=False,
+        id="service",
+        headers=["SERVICE", "READY", "PROCESSES"],
+        row=lambda each: [each["service"], str(each["ready"]), str(each["total"])],
+        empty=NOTHING_RUNS,
+    )
 
 
 def _wait_until_new(server: Server, path: str, services: list[str], before: set[str]) -> None:

@@ -1,6 +1,5 @@
 """`registries`: list, look, add, change, test, choose, remove."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +10,7 @@ from deployer.command.findings import say_findings
 from deployer.command.listing import show_list
 from deployer.command.options import AppOption, JsonOption, QuietOption, app_path, remember, segment, wants_json
 from deployer.command.output import ago, facts, say, say_json, step
+from deployer.command.secret import read_secret
 from deployer.command.server import connect
 
 group = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -18,10 +18,8 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
 UsernameOption = Annotated[
     str | None, typer.Option("--username", "-u", metavar="NAME", help='"" takes the login away.')
 ]
-# Never an argument: others of this machine can read those.
 PasswordOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password, or token, from stdin.")]
 DefaultOption = Annotated[bool, typer.Option("--default", help="Images of apps that name no registry go there.")]
-PASSWORD_MAX = 64 * 1024
 
 
 @group.callback(invoke_without_command=True)
@@ -162,15 +160,4 @@ def _default(found: dict[str, Any]) -> str:
 
 def _login(username: str | None, password: bool) -> dict[str, str]:
     given = {} if username is None else {"username": username}
-    return given | ({"password": _read()} if password else {})
-
-
-def _read() -> str:
-    data = sys.stdin.buffer.read(PASSWORD_MAX + 1)
-    try:
-        text = data.decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise Failure("What came in on stdin is no password: it is not text.") from error
-    if not text or len(data) > PASSWORD_MAX:
-        raise Failure("No password came in on stdin." if not text else "What came in on stdin is too long.")
-    return text
+    return given | ({"password": read_secret("-", what="password")} if password else {})

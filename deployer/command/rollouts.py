@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from deployer.command.failure import Failure
-from deployer.command.follow import follow_rollout, last_words, say_as_json, say_line, stored_lines
+from deployer.command.follow import follow_rollout, last_words, say_as_json, say_line, say_nothing, stored_lines
 from deployer.command.listing import show_list
 from deployer.command.options import (
     AppOption,
@@ -113,19 +113,28 @@ def logs(
 
 @group.command("abort")
 def abort(
-    context: typer.Context, number: NumberArgument = None, app: AppOption = None, no_wait: NoWaitOption = False
+    context: typer.Context,
+    number: NumberArgument = None,
+    app: AppOption = None,
+    no_wait: NoWaitOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Stop a rollout; done when the previous release is back."""
-    server, name = connect(), app_name(context, app)
+    """Stop a rollout; done when the previous release is back. --json prints it as it is then."""
+    server, name, as_json = connect(), app_name(context, app), wants_json(context, as_json)
     which = _number(server, f"/apps/{name}", number)
-    server.post(f"/apps/{name}/rollouts/{which}/abort")
-    say(f"Aborting rollout {which}...")
+    ended = server.post(f"/apps/{name}/rollouts/{which}/abort")
+    if not as_json:
+        say(f"Aborting rollout {which}...")
+    if not no_wait:
+        ended = follow_rollout(server, name, which, on_line=say_nothing if as_json else None)
+    if as_json:
+        say_json(ended)
     if no_wait:
         return
-    ended = follow_rollout(server, name, which)
     if ended["status"] not in ("cancelled", "rolled_back"):
         raise Failure(f"Rollout {which} was not stopped: it {words(ended['status'])}. {ended['reason']}")
-    say("OK")
+    if not as_json:
+        say("OK")
 
 
 def _row(rollout: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -81,8 +82,8 @@ class Server:
     ) -> Any:
         return self._request("GET", path, patience=patience, on_trouble=on_trouble, params=query)
 
-    def items(self, path: str, *, limit: int, **query: Any) -> list[dict[str, Any]]:
-        """The first so many of a listing, from as many of its pages as that takes."""
+    def items(self, path: str, *, limit: int = sys.maxsize, **query: Any) -> list[dict[str, Any]]:
+        """The first so many of a listing, or all, from as many of its pages as that takes."""
         found: list[dict[str, Any]] = []
         while len(found) < limit:
             page = self.get(path, limit=min(PAGE, limit - len(found)), **query)
@@ -213,9 +214,9 @@ class Server:
             failure.details = ()  # who is signing in is not told to
         parts = path.split("/")
         if response.status_code == 404 and len(parts) > 2 and parts[1] == "apps":
-            listed = self._try("GET", "/apps", {}, keyed=False).response
+            listed = self._try("GET", "/apps", {"params": {"limit": PAGE}}, keyed=False).response
             if listed is not None and listed.is_success:
-                hint = answers.near_apps(parts[2], [app["name"] for app in listed.json()])
+                hint = answers.near_apps(parts[2], [app["name"] for app in listed.json()["items"]])
                 failure.details = (*failure.details, *filter(None, [hint]))
         return failure
 

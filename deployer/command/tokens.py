@@ -40,7 +40,7 @@ def list_tokens(
     """List your tokens that are good. Their secrets are known to nobody."""
     show_list(
         context,
-        connect().get("/tokens", all=str(everybody).lower()),
+        connect().items("/tokens", all=str(everybody).lower()),
         as_json=as_json,
         quiet=quiet,
         id="prefix",
@@ -85,11 +85,16 @@ def create(
 
 @group.command("revoke")
 def revoke(
+    context: typer.Context,
     prefix: Annotated[str, typer.Argument(metavar="TOKEN", help="Its first part, as `deployer tokens` lists it.")],
+    as_json: JsonOption = False,
 ) -> None:
-    """Make a token worthless, at once."""
-    with step(f"Revoking {prefix}"):
+    """Make a token worthless, at once, and those that were made with it."""
+    as_json = wants_json(context, as_json)
+    with step(f"Revoking {prefix}", quiet=as_json):
         connect().delete(f"/tokens/{segment(prefix)}")
+    if as_json:
+        say_json({"revoked": prefix})
 
 
 def _row(token: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from deployer.command.failure import USAGE, Failure
+from deployer.command.failure import REFUSED, USAGE, Failure
 from deployer.command.follow import Line, follow_build, say_message, say_nothing
 from deployer.command.git import commit_of
 from deployer.command.output import complain, say, size, step, words
@@ -55,15 +55,15 @@ def start_build(server: Server, app: str, source: Source, wish: Wish, *, quiet: 
         wanted = {"commit": source.commit, "ref": source.ref, "description": source.description[:300]}
         started = server.post(f"/apps/{app}/builds", wanted | wish._asdict(), once=True)
     else:
-        server.get(f"/apps/{app}/lock")  # who has named a wrong app learns it before all is packed and sent
+        _require(server, app, wish)
         started = _upload(server, app, source, wish, quiet=quiet)
     if not quiet:
         say(f"Starting build... {paint('OK', 'green')}")
     return started
 
 
-def finished_build(server: Server, app: str, build_id: str, *, quiet: bool) -> dict[str, Any]:
-    """The build once it has its release; raises Failure unless it succeeded."""
+def ended_build(server: Server, app: str, build_id: str, *, quiet: bool) -> dict[str, Any]:
+    """The build when it is over."""
     last: deque[str] = deque(maxlen=50)
 
     def on_line(line: Line) -> None:
@@ -71,13 +71,28 @@ def finished_build(server: Server, app: str, build_id: str, *, quiet: bool) -> d
         say_message(line)
 
     made = follow_build(server, app, build_id, on_line=say_nothing if quiet else on_line)
-    if made["status"] != "succeeded":
-        hint = [f"Hint: {made['hint']}"] if made["hint"] else []
-        raise Failure(f"Build {made['id']} {words(made['status'])}: {made['reason'] or 'no reason was given.'}", *hint)
-    for result in (f"Build: {made['id']}", f"Release: {made['release']}"):
+    for result in (f"Build: {made['id']}", f"Release: {made['release']}") if made["status"] == "succeeded" else ():
         if not quiet and result not in last:  # the log's own last lines may say so already
             say(result)
     return made
+
+
+def require_release(made: dict[str, Any]) -> None:
+    """Of a build that is over. Raises Failure."""
+    if made["status"] != "succeeded":
+        hint = [f"Hint: {made['hint']}"] if made["hint"] else []
+        raise Failure(f"Build {made['id']} {words(made['status'])}: {made['reason'] or 'no reason was given.'}", *hint)
+
+
+def _require(server: Server, app: str, wish: Wish) -> None:
+    """Who has named a wrong app, or may not do it, learns that before all is packed and sent. Raises Failure."""
+    me = server.get("/me")
+    needed = ["create_build", *(["promote"] if wish.promote else [])]
+    reasons = [words for action in needed for words in me.get("withheld", {}).get(action, [])]
+    if reasons:
+        raise Failure(*reasons, status=REFUSED)
+    if app not in (me["apps"] or []):  # a token for some apps names those that are there
+        server.get(f"/apps/{app}/lock")
 
 
 def _upload(server: Server, app: str, source: Source, wish: Wish, *, quiet: bool) -> dict[str, Any]:

@@ -14,11 +14,12 @@ what changes something then needs the header `X-CSRFToken`. A token gives no mor
 its scopes and its apps; an app out of its reach is a 404.
 
 **Errors** are `{"error": {"code", "message", "reasons": […]}}` with the fitting status: 400 and 422 what was sent
-can't be understood or can't be, 401 nobody known, 403 not yours to do, 404 not there, 409 refused as things stand,
-with every reason, 413 too large, 429 too many requests, 503 the database or a cluster is away (with `Retry-After`).
+can't be understood or can't be, 401 nobody known, 403 not yours to do, 404 not there, 409 refused as things stand
+(`not_allowed`, with every reason) or not in the state that this takes (`conflict`), 413 too large, 429 too many
+requests, 503 the database or a cluster is away (with `Retry-After`).
 
-**Lists** have the newest first. Those with a `next` are pages: `?cursor=` of that gives what comes behind, whatever
-is made meanwhile; `?limit=` is 50, at most 200. Times are RFC 3339 in UTC.
+**Lists** have the newest first, or go by name. Those with a `next` are pages: `?cursor=` of that gives what comes
+behind, whatever is made meanwhile; `?limit=` is 50, at most 200. Times are RFC 3339 in UTC.
 
 **Rates.** Each answer has `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds); a 429 has
 `Retry-After`.

@@ -235,7 +235,7 @@ def test_a_second_promote_is_refused_and_names_the_first(app: App, tmp_path: Pat
     number = app.promote(release)
     answer = app.post(f"/releases/{release}/promote")
     assert answer.status_code == 409
-    assert f"Rollout {number} of {app.name} ({release}) is still running." in fault(answer)["reasons"]
+    assert f"Rollout {number} of {app.name} ({release}) is still running." in fault(answer)["message"]
     told = app.command("releases", "promote", release)
     assert told.status == 3 and f"Rollout {number} of {app.name}" in told.err
     answer = app.house.api.delete(f"/apps/{app.name}", params={"confirm": app.name})
