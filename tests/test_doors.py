@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import call_command
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 
 from deployer.body_limit import SMALL, BodyLimit
 from deployer.origin import is_same
 from releases import actions, policy
 from releases.api.authentication import is_somebody, may_still
-from releases.errors import NotAllowed
-from releases.models import AuditEntry, Person, Token
+from releases.errors import BuildFailed, NotAllowed, RegistryError, RolloutFailed, WrongState
+from releases.models import App, AuditEntry, Person, Token
+from releases.views.door import deed, page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster_row")]
 PASSWORD = "a long walk in the rain"
@@ -22,6 +24,37 @@ PASSWORD = "a long walk in the rain"
 @pytest.fixture
 def ann() -> Person:
     return Person.objects.create_person("ann", role=Person.ADMINISTRATOR, password=PASSWORD)
+
+
+# --- Refusals of pages and buttons ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("door", "method"), [(page, "get"), (deed, "post")])
+def test_what_was_deleted_in_this_moment_is_not_there(rf, ann, door, method) -> None:
+    request = getattr(rf, method)("/apps/shop")
+    request.user = ann
+    with pytest.raises(Http404):
+        door(lambda request: App.objects.get(name="shop"))(request)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (WrongState("It is over already."), 409),
+        (RolloutFailed("Waiting for a namespace."), 409),
+        (RegistryError("It denies us.", cause="denied"), 502),
+        (BuildFailed("There is no Dockerfile."), 422),
+    ],
+)
+def test_no_refusal_of_a_page_is_a_fault_of_ours(rf, ann, error, status) -> None:
+    def refused(request: HttpRequest) -> HttpResponse:
+        raise error
+
+    request = rf.get("/apps/shop")
+    request.user = ann
+    request.actor = policy.actor_for(ann)
+    answer = page(refused)(request)
+    assert answer.status_code == status and error.message in answer.content.decode()
 
 
 # --- Websockets from elsewhere --------------------------------------------------------------------------------------
@@ -136,6 +169,7 @@ def test_an_address_with_a_nul_is_no_page(ann: Person) -> None:
     assert client.get("/apps/%00").status_code == 404
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("key", [r'"\000aaaaaaaaaaaa"', "a" * 5000, "é" * 32, r'"\342\202\254aaaaaaaa"'])
 def test_a_cookie_that_names_no_session_is_none(db: Any, settings: Any, key: str) -> None:
     """Cookies may escape what a header can't hold."""

@@ -150,7 +150,7 @@ class WebServer:
         """
         return subprocess.Popen(
             [sys.executable, "-m", "deployer.cli", *arguments],
-            preexec_fn=lambda: _as_from_a_shell(terminal),
+            preexec_fn=lambda: as_from_a_shell(terminal),
             cwd=cwd or self.home,
             env=self._as_a_person(environment),
             stdin=subprocess.PIPE if terminal is None else terminal,
@@ -181,7 +181,7 @@ class WebServer:
             return False
 
 
-def _as_from_a_shell(terminal: int | None) -> None:
+def as_from_a_shell(terminal: int | None = None) -> None:
     """A shell has what it runs in the background ignore Ctrl-C, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if terminal is not None:

@@ -19,7 +19,7 @@ from tests.journeys.processes import Process, processes_of
 from tests.journeys.told import Told
 from tests.journeys.waiting import until
 from tests.ports import free_port
-from tests.web_server import ROOT
+from tests.web_server import ROOT, as_from_a_shell
 
 NAMES_OF_OURS = ("DEPLOYER_", "DJANGO_", "DATABASE_URL", "REDIS_URL", "KUBECONFIG", "SECRET_KEY", "PYTEST_")
 # Deaths are noticed sooner than the defaults have it, so that tests wait less. Everything else is as it is.
@@ -152,6 +152,7 @@ class House:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=as_from_a_shell,
         )
 
     def command(self, *arguments: str, **environment: str) -> Told:

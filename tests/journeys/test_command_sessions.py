@@ -9,8 +9,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.journeys import sources
 from tests.journeys.app import App
 from tests.journeys.told import Told
@@ -44,7 +42,6 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-@pytest.mark.database
 def test_the_sessions_of_the_design(app: App, tmp_path: Path) -> None:
     source = sources.serving(tmp_path / "source", "v1")
     (source / ".gitignore").write_text("*.secret\n")
@@ -83,7 +80,6 @@ OK, (?P<copy>{RELEASE})
     assert told.status == 0 and told.err == "" and promoted, told.all
 
 
-@pytest.mark.database
 def test_an_app_that_runs_is_looked_after(app: App, tmp_path: Path) -> None:
     app.deployed(sources.serving(tmp_path / "v1", "v1"))
     before = set(app.command("ps", "-q").out.split())
@@ -106,7 +102,6 @@ def test_an_app_that_runs_is_looked_after(app: App, tmp_path: Path) -> None:
     until(lambda: len(app.get("/processes")) == 1, "one process")
 
 
-@pytest.mark.database
 def test_what_an_app_writes_and_a_command_beside_it(app: App, tmp_path: Path) -> None:
     app.deployed(sources.serving(tmp_path / "v1", "v1", count=1))
     assert app.command("env", "set", "COLOUR=bluish-green", "--stage").status == 0
