@@ -27,6 +27,13 @@ def said(app, *words, **query):
     eventually(lambda: [text for text in messages(log(app, **query)) if text in words] == list(words))
 
 
+def speaks(app):
+    """Its one process, which is ready and has begun to write: who follows from now on does not hear that."""
+    found = app.ready(1)
+    said(app, "speaking")
+    return found
+
+
 class Follower:
     """Reads a log that goes on, in a thread."""
 
@@ -131,7 +138,7 @@ def test_who_follows_gets_what_was_and_what_comes_each_line_once(app, follow):
 
 def test_processes_that_come_are_joined_and_those_that_go_leave(app, follow):
     app.release()
-    [old] = app.ready(1)
+    [old] = speaks(app)
     following = follow(lines=0)
     app.say("before")
     following.has("before")
@@ -150,7 +157,7 @@ def test_processes_that_come_are_joined_and_those_that_go_leave(app, follow):
 
 def test_a_container_that_is_started_again_goes_on_in_the_same_log_with_its_last_words(app, follow):
     app.release()
-    app.ready(1)
+    speaks(app)
     following = follow(lines=0)
     app.say("last words", f"crash {app.folder / 'crashed'}")
     eventually(lambda: following.words().count("speaking") == 1, 20)  # it has begun anew, and says all again
@@ -165,7 +172,7 @@ def test_a_container_that_is_started_again_goes_on_in_the_same_log_with_its_last
 
 def test_one_upstream_serves_all_who_follow(app, follow):
     app.release()
-    app.ready(1)
+    speaks(app)
     followers = [follow(lines=0) for _ in range(20)]
     app.say("hello")
     for one in followers:
@@ -175,7 +182,7 @@ def test_one_upstream_serves_all_who_follow(app, follow):
 
 def test_who_reads_too_slowly_for_what_is_kept_still_gets_each_line_once(app):
     app.release()
-    app.ready(1)
+    speaks(app)
     count, text = 30_000, "x" * 200
     with app.api.stream("GET", "/log", params={"follow": "true", "lines": 0}, timeout=20) as answer:
         coming = answer.iter_lines()
@@ -198,7 +205,7 @@ def _until(coming, word):
 
 def test_a_cluster_that_goes_and_comes_back_loses_nothing(app, process, follow):
     app.release()
-    app.ready(1)
+    speaks(app)
     following = follow(lines=0)
     app.say("before")
     following.has("before")
