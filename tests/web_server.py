@@ -74,7 +74,7 @@ class WebServer:
         self.home = home
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.redis = ValkeyServer()
+        self.redis = ValkeyServer(port=free_port())
         self.redis.start()
         self.database = databases.create_with_tables(home)
         self.environment = {
