@@ -10,7 +10,7 @@ WORKERS = 4
 ENDURANCE = tests/localcluster/test_endurance.py
 NO_KEY = Y2hlY2tzLW9ubHktY2hlY2tzLW9ubHktY2hlY2tzLW8=
 
-.PHONY: help up password link test test-on-postgresql test-on-sqlite faults cluster-tests check format docs bench lock schema clean
+.PHONY: help up password link test faults cluster-tests check format docs bench lock schema clean
 
 help:
 	@echo 'make up        install what is missing, then serve http://127.0.0.1:8000 until Ctrl-C'
@@ -40,14 +40,10 @@ password:
 link:
 	@exec $(IN_VENV) run -- manage.py password --link
 
-test: test-on-postgresql test-on-sqlite
-
-test-on-postgresql:
-	@$(ALONE) DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m tests.postgres -m pytest -n $(WORKERS) --dist loadfile -m database $(TESTS)
-
-test-on-sqlite:
+test:
 	@$(IN_VENV) dev -- -m tests.chromium
 	@$(IN_VENV) dev -- -m tests.docker_engine
+	@$(ALONE) DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m tests.postgres -m pytest -n $(WORKERS) --dist loadfile -m database $(TESTS)
 	@exec $(ALONE) -u TEST_DATABASE_URL DEPLOYER_HOME=$(NO_HOME) $(IN_VENV) dev -- -m pytest -n $(WORKERS) --dist loadfile --ignore $(ENDURANCE) $(TESTS)
 
 faults:
