@@ -1,12 +1,15 @@
 """What the pages show, to whom."""
 
+import ast
+from pathlib import Path
+
 import pytest
 from pages_world import make_rollout, make_world
 
-from releases import logs, policy
+from releases import audit, logs, policy
 from releases.errors import ClusterUnavailable
 from releases.models import App, Build, Person
-from releases.pages import looks
+from releases.pages import app_board, looks
 from releases.pipeline import inspect
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +49,33 @@ def test_an_app_shows_what_runs_and_what_is_next(client, world):
     assert f"/apps/hello/releases/{world.old.pk}/rollback" in page
     assert f"/apps/hello/releases/{world.active.pk}/" not in page  # the active one has no button
     assert "very-secret-value" not in page
+
+
+def test_what_was_done_is_told_in_words(client, world):
+    actor, app = world.actor(), world.app
+    audit.record("run", by=actor, app=app, subject=world.active.pk, command="vacuum --password hunter22")
+    audit.record("restart", by=actor, app=app, services=["web", "worker"])
+    audit.record("stop_process", by=actor, app=app, subject="web-1-x")
+    page = text(as_(client, world, "viewer").get("/apps/hello"))
+    assert f"ran a command with {world.active.pk}" in page and "restarted web, worker" in page
+    assert "stopped the process web-1-x" in page
+    assert "hunter22" not in page  # what somebody typed into a command is for administrators to read
+
+
+def test_nothing_that_is_done_to_an_app_lacks_words():
+    calls = (
+        node
+        for path in Path(policy.__file__).parents[1].rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+    )
+    done = {
+        call.args[0].value
+        for call in calls
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "audit.record" and call.args
+        if isinstance(call.args[0], ast.Constant) and any(given.arg == "app" for given in call.keywords)
+    }
+    assert {"run", "lock", "restart"} <= done
+    assert done - set(app_board.WORDS) - {"delete_app"} == set()  # with which its page goes, too
 
 
 def test_a_viewer_sees_why_not_beside_the_disabled_button(client, world):

@@ -82,7 +82,7 @@ def find_rollout(app: App, number: int) -> Rollout:
 def find_source(app: App) -> Source:
     source = Source.objects.filter(app=app).first()
     if source is None:
-        raise missing(f"{app.name} has no repository.")
+        raise missing(f"{app.name} has no repository: connect one with `deployer source connect`, or on its page.")
     source.app = app
     return source
 

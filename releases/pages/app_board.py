@@ -161,6 +161,11 @@ WORDS = {
     "add_domain": "added the domain",
     "remove_domain": "removed the domain",
     "scale": "scaled",
+    "restart": "restarted",
+    "stop_process": "stopped the process",
+    "run": "ran a command with",
+    "retention": "cleaned up after",
+    "images_left": "gave up deleting",
 }
 
 
@@ -178,6 +183,8 @@ def _event(app: App, entry: AuditEntry, rollout: Rollout | None) -> Event:
     words = WORDS.get(entry.action, entry.action.replace("_", " "))
     if entry.action == "scale":
         words = f"scaled {entry.subject} to {entry.detail.get('count')}"
+    elif entry.action == "restart":
+        words = f"restarted {', '.join(entry.detail.get('services', []))}"
     elif entry.action == "set_env":
         words = " ".join([words, *entry.detail.get("set", []), *(f"−{name}" for name in entry.detail.get("unset", []))])
     elif entry.action not in ("create_app", "reveal_env"):
