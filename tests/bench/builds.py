@@ -14,11 +14,12 @@ from tests.docker_engine import BUSYBOX, Engine, Registry, why_no_busybox, why_n
 from tests.journeys.app import App
 from tests.journeys.house import House
 
-ROUNDS = 5
+ROUNDS = 7
 LINES = 300_000
 TOOLS = 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
-# Some six seconds of work, from the first changed file on.
-USUAL = TOOLS + "COPY . /src\nRUN for i in $(seq 160); do sha256sum /src/data/*; done\nRUN rm -r /src/data\n"
+# Some six seconds of work, from the first changed file on; and the same with a line of log for each file that is read.
+WORK = TOOLS + "COPY . /src\nRUN for i in $(seq 160); do sha256sum /src/data/*{}; done\nRUN rm -r /src/data\n"
+QUIET, TALKATIVE = WORK.format(" > /dev/null"), WORK.format("")
 FILES, FILE_BYTES = 100, 100_000
 
 
@@ -45,15 +46,17 @@ def measure(house: House, folder: Path) -> None:
             own.manage("shell", "-v", "0", "-c", REMOTE)
             place = {"name": "builds", "address": registry.address, "is_default": True}
             own.api.post("/registries", json=place).raise_for_status()
-            _compare(own.app("compared"), folder, engine, registry)
+            compared = own.app("compared")
+            _compare("a quiet source", QUIET, compared, folder, engine, registry)
+            _compare("one that prints 16,000 lines", TALKATIVE, compared, folder, engine, registry)
             _talk(own.app("talkative"), folder)
         finally:
             own.remove()
 
 
-def _compare(app: App, folder: Path, engine: Engine, registry: Registry) -> None:
+def _compare(what: str, dockerfile: str, app: App, folder: Path, engine: Engine, registry: Registry) -> None:
     """Both with an engine that knows the tools' layers; each side is the first as often as the other."""
-    title(f"docker build and docker push, and the same by Deployer, median of {ROUNDS}; the source is new in each")
+    title(f"docker build and docker push of {what}, and the same by Deployer, median of {ROUNDS}; new files in each")
     numbers = itertools.count()
     sides = {
         "directly": lambda source: _by_docker(source, engine, registry),
@@ -64,7 +67,7 @@ def _compare(app: App, folder: Path, engine: Engine, registry: Registry) -> None
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     for round_ in range(ROUNDS):
         for side in sorted(sides, reverse=bool(round_ % 2)):
-            seconds[side].append(sides[side](_source(folder, USUAL, next(numbers))))
+            seconds[side].append(sides[side](_source(folder, dockerfile, next(numbers))))
     directly, ours = median(seconds["directly"]), median(seconds["ours"])
     show("docker build and docker push", f"{directly:.2f} s")
     show("by Deployer, from the upload to the release", f"{ours:.2f} s")
