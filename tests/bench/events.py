@@ -1,9 +1,16 @@
-"""Milliseconds from an event in the cluster to its line at a websocket client."""
+"""Milliseconds from what happens in the cluster to the sockets of twenty browsers that have the rollout's page open."""
 
+import asyncio
 import json
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
+
+from websockets import Origin
+from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench.figures import percentile, show, title
 from tests.journeys import sources
@@ -11,58 +18,119 @@ from tests.journeys.app import App
 from tests.journeys.doors import Session, cluster_client, path_of
 from tests.journeys.house import House
 
-ROUNDS = 5
+BROWSERS, ROUNDS, PROCESSES = 20, 4, 4
+# What was seen, by a name that both sides know → when, by this machine's clock.
 Sighting = dict[tuple[str, str], float]
 
 
 def measure(house: House, folder: Path) -> None:
-    title(f"From an event of the cluster to the browser's websocket, in {ROUNDS} rollouts of 4 processes")
-    app = house.app("events")
+    title(f"From the cluster to {BROWSERS} browsers that watch a rollout of {PROCESSES} processes: page and log")
+    app = house.app("watched")
     session = house.session()
-    releases = [app.deployed(sources.serving(folder / version, version, count=4)) for version in ("v1", "v2")]
-    delays: list[float] = []
+    sides = [app.deployed(sources.serving(folder / version, version, count=PROCESSES)) for version in ("v1", "v2")]
+    lines: list[float] = []
+    squares: list[float] = []
     for number in range(ROUNDS):
-        in_cluster, at_client = _rollout(app, session, releases[number % 2])
-        delays += [1000 * (at_client[key] - in_cluster[key]) for key in at_client.keys() & in_cluster.keys()]
-    show("events seen", str(len(delays)))
-    show("p50", f"{percentile(delays, 50):.0f} ms")
+        happened, at_logs, at_pages = _rollout(app, session, sides[number % 2])
+        lines += _delays(happened, at_logs)
+        squares += _delays(happened, at_pages)
+    _tell("an event → its line at a log's socket", lines)
+    _tell("a process is there → its square at a page's socket", squares)
+
+
+def _tell(words: str, delays: list[float]) -> None:
+    show(f"{words}, p50 of {len(delays):,}", f"{percentile(delays, 50):.0f} ms")
     show("p95", f"{percentile(delays, 95):.0f} ms", target="250 ms")
     show("slowest", f"{max(delays, default=0):.0f} ms")
 
 
-def _rollout(app: App, session: Session, release: str) -> tuple[Sighting, Sighting]:
-    """When each event was first seen on a watch of the cluster's own API, and when its line was at the client."""
-    in_cluster: Sighting = {}
+def _delays(happened: Sighting, seen: list[Sighting]) -> list[float]:
+    """Milliseconds, of each browser and each thing that both sides have seen."""
+    return [1000 * (each[key] - happened[key]) for each in seen for key in each.keys() & happened.keys()]
+
+
+def _rollout(app: App, session: Session, release: str) -> tuple[Sighting, list[Sighting], list[Sighting]]:
+    happened: Sighting = {}
     over = threading.Event()
-    watching = threading.Event()
-    watch = threading.Thread(target=_watch, args=(app, in_cluster, watching, over), daemon=True)
-    watch.start()
-    watching.wait(10)
-    at_client: Sighting = {}
-    with session.websocket(f"/ws/logs/rollout/{app.name}.{app.promote(release)}") as socket:
-        finished = False
-        while not finished:
-            frame = json.loads(socket.recv(timeout=60))
-            now, finished = time.monotonic(), frame["finished"]
-            for line in frame["lines"]:
-                name = line["stream"].removeprefix("system/k8s/")
-                at_client.setdefault((name, line["message"]), now)
+    watches = [Watch(app, "events", _of_event, happened, over), Watch(app, "pods", _of_pod, happened, over)]
+    for watch in watches:
+        watch.start()
+        watch.open.wait(10)
+    number = app.promote(release)
+    at_logs, at_pages = asyncio.run(_browsers(session, f"{app.name}.{number}"))
     over.set()
-    watch.join(2)
-    return in_cluster, at_client
+    for watch in watches:
+        watch.join(2)
+    return happened, at_logs, at_pages
 
 
-def _watch(app: App, seen: Sighting, watching: threading.Event, over: threading.Event) -> None:
-    path = path_of("events", app.namespace)
-    with cluster_client(app.house.home / "kubeconfig") as cluster:
-        version = cluster.get(path).json()["metadata"]["resourceVersion"]
-        params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "60"}
-        with cluster.stream("GET", path, params=params, timeout=90) as lines:
-            watching.set()
-            for line in lines.iter_lines():
-                if over.is_set():
-                    return
-                event = json.loads(line)["object"] if line else {}
-                if event.get("involvedObject"):
-                    key = (event["involvedObject"]["name"], event.get("message", ""))
-                    seen.setdefault(key, time.monotonic())
+async def _browsers(session: Session, rollout: str) -> tuple[list[Sighting], list[Sighting]]:
+    """What each log and each page was told, until the rollout was over."""
+    async with AsyncExitStack() as stack:
+        logs = [await _socket(stack, session, f"/ws/logs/rollout/{rollout}") for _ in range(BROWSERS)]
+        pages = [await _socket(stack, session, f"/ws/pages/rollout.{rollout}") for _ in range(BROWSERS)]
+        reading = [asyncio.create_task(_page(socket)) for socket in pages]
+        at_logs = await asyncio.gather(*map(_log, logs))
+        for socket in pages:
+            await socket.close()
+        return list(at_logs), list(await asyncio.gather(*reading))
+
+
+async def _socket(stack: AsyncExitStack, session: Session, path: str) -> ClientConnection:
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.http.cookies.jar)
+    address = session.url.replace("http", "ws", 1) + path
+    headers = {"Cookie": cookies}
+    opening = connect(address, additional_headers=headers, origin=Origin(session.url), proxy=None, max_size=None)
+    return await stack.enter_async_context(opening)
+
+
+async def _log(socket: ClientConnection) -> Sighting:
+    seen: Sighting = {}
+    async for text in socket:
+        now, frame = time.monotonic(), json.loads(text)
+        for line in frame["lines"]:
+            seen.setdefault((line["stream"].removeprefix("system/k8s/"), line["message"]), now)
+        if frame["finished"]:
+            break
+    return seen
+
+
+async def _page(socket: ClientConnection) -> Sighting:
+    """When each process was first named on the page."""
+    seen: Sighting = {}
+    async for text in socket:
+        now = time.monotonic()
+        for part in str(text).split('title="')[1:]:
+            seen.setdefault((part.split(" ", 1)[0], "there"), now)
+    return seen
+
+
+def _of_event(told: dict[str, Any]) -> tuple[str, str] | None:
+    of = told["object"].get("involvedObject")
+    return (of["name"], told["object"].get("message", "")) if of else None
+
+
+def _of_pod(told: dict[str, Any]) -> tuple[str, str] | None:
+    return (told["object"]["metadata"]["name"], "there") if told["type"] == "ADDED" else None
+
+
+class Watch(threading.Thread):
+    """When each thing was first seen on a watch of the cluster's own API."""
+
+    def __init__(self, app: App, kind: str, key_of: Callable, happened: Sighting, over: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.app, self.kind, self.key_of, self.happened, self.over = app, kind, key_of, happened, over
+        self.open = threading.Event()
+
+    def run(self) -> None:
+        path = path_of(self.kind, self.app.namespace)
+        with cluster_client(self.app.house.home / "kubeconfig") as cluster:
+            version = cluster.get(path).json()["metadata"]["resourceVersion"]
+            params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "60"}
+            with cluster.stream("GET", path, params=params, timeout=90) as lines:
+                self.open.set()
+                for line in lines.iter_lines():
+                    if self.over.is_set():
+                        return
+                    if line and (key := self.key_of(json.loads(line))):
+                        self.happened.setdefault(key, time.monotonic())
