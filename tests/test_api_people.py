@@ -50,7 +50,8 @@ def test_somebody_new_comes_in_by_a_link_and_gets_a_role(client):
 
 def test_what_is_said_of_people_holds_no_secret(client, ann):
     person = ask(client, "GET", "/people").json()["items"][0]
-    assert set(person) == {"username", "role", "active", "email", "has_password", "last_sign_in", "created"}
+    known = {"username", "role", "active", "email", "has_password", "last_sign_in", "locked_until", "created"}
+    assert set(person) == known
     assert ann.password not in json.dumps(person)
 
 

@@ -119,7 +119,7 @@ def test_nothing_below_an_app_out_of_reach_is_there(ann, shop, blog):
     for method, path in asked:
         for name, value in values.items():
             path = path.replace(name, value)
-        for name in ("{number}", "{delivery_id}", "{service}", "{name}", "{host}"):
+        for name in ("{number}", "{delivery_id}", "{service}", "{name}", "{host}", "{username}"):
             path = path.replace(name, "1")
         assert "{" not in path, "a new name in addresses: give it a value here"
         answer = client.generic(method.upper(), path, _body(path, method), content_type="application/json")
@@ -139,6 +139,7 @@ def _body(path: str, method: str) -> str:
         "/domains POST": {"host": "www.example.com"},
         "/releases POST": {"build": "BAAAAAAAAAA"},
         "/run POST": {"service": "web", "command": "true"},
+        "/1 PUT": {"role": "deployer"},  # of a member
     }
     body = bodies.get(f"/{path.rpartition('/')[2]} {method.upper()}", {})
     return json.dumps(body) if method not in ("get", "delete") else ""

@@ -296,6 +296,23 @@ def test_tokens_are_made_once_and_revoked(run: Run, server: WebServer, shop: Non
     assert run("tokens", "create", "bad", "--scope", "everything").returncode == 2
 
 
+def test_members_get_a_role_in_one_app_and_who_is_locked_out_is_let_in(run: Run, server: WebServer, shop: None) -> None:
+    ok(run("people", "add", "mia", "--role", "viewer"))
+    token = server.behind("answer = Token.issue(Person.objects.get(username='mia'), name='m')[1]")
+    assert run("env", "set", "A=b", "-a", "shop", "--stage", token=token).returncode == 3
+    assert "no members" in run("members", "-a", "shop").stderr
+    assert ok(run("members", "set", "mia", "deployer", "-a", "shop")).endswith("OK\n")
+    row = ok(run("members", "-a", "shop")).splitlines()[-1]
+    assert row.split()[:4] == ["mia", "deployer", "viewer", "active"]
+    ok(run("env", "set", "A=b", "-a", "shop", "--stage", token=token))
+    assert run("members", "set", "mia", "administrator", "-a", "shop", token=token).returncode == 3
+    assert run("members", "set", "mia", "king", "-a", "shop").returncode == 2
+    assert run("members", "set", "../x", "deployer", "-a", "shop").returncode == 2
+    assert json.loads(ok(run("members", "remove", "mia", "-a", "shop", "--json"))) == {"removed": "mia"}
+    assert run("members", "remove", "mia", "-a", "shop").returncode == 1
+    assert json.loads(ok(run("people", "unlock", "mia", "--json"))) == {"unlocked": "mia"}
+
+
 def test_who_may_not_build_learns_it_before_anything_is_packed(
     run: Run, server: WebServer, shop: None, tmp_path: Path
 ) -> None:

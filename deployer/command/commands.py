@@ -36,6 +36,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "whoami": ("access:whoami", "Show as whom the server knows you."),
         "tokens": ("tokens:group", "List, create, revoke tokens."),
         "people": ("people:group", "List people, add them, give roles."),
+        "members": ("members:group", "List members of an app, give them a role there, take it back."),
         "audit": ("audit:audit", "Show who did what, when."),
         "clusters": ("clusters:group", "List clusters, add, change, test, remove."),
         "registries": ("registries:group", "List registries, add, change, test, choose, remove."),

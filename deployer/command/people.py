@@ -114,6 +114,16 @@ def enable(context: typer.Context, name: NameArgument, as_json: JsonOption = Fal
     _change(context, f"Letting {name} in", name, {"active": True}, as_json)
 
 
+@group.command("unlock")
+def unlock(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
+    """Let somebody who typed a wrong password too often try again at once."""
+    as_json, path = wants_json(context, as_json), _path(name)
+    with step(f"Unlocking {name}", quiet=as_json):
+        connect().post(f"{path}/unlock")
+    if as_json:
+        say_json({"unlocked": name})
+
+
 @group.command("link")
 def link(context: typer.Context, name: NameArgument, as_json: JsonOption = False, quiet: QuietOption = False) -> None:
     """Print a link that signs somebody in, once. Whoever has it is this person."""
@@ -146,4 +156,6 @@ def _row(person: dict[str, Any]) -> list[str]:
 
 
 def _state(person: dict[str, Any]) -> str:
-    return "active" if person["active"] else "shut out"
+    if not person["active"]:
+        return "shut out"
+    return "locked" if person["locked_until"] else "active"

@@ -11,7 +11,7 @@ from releases import audit, policy
 from releases.errors import Invalid, NotAllowed, Taken
 from releases.models import Person
 from releases.models.locks import locked
-from releases.policy import Actor
+from releases.policy import Actor, Reason
 
 
 def create_person(username: str, *, role: str, by: Actor, email: str = "", password: str | None = None) -> Person:
@@ -58,7 +58,7 @@ def save_person(person: Person, *, by: Actor, changed: list[str]) -> None:
     policy.require("manage_people", by=by)
     with _administrators_locked():
         if would_leave_no_administrator(person):
-            raise NotAllowed(f"{person.username} is the last administrator: make somebody else one first.")
+            raise policy.refusal([_last(person)])
         is_new = person.pk is None
         person.save()
         action = "create_person" if is_new else "change_person"
@@ -79,6 +79,16 @@ def would_leave_no_administrator(person: Person) -> bool:
     active = Person.objects.filter(role=Person.ADMINISTRATOR, is_active=True)
     stays = person.role == Person.ADMINISTRATOR and person.is_active
     return not stays and active.filter(pk=person.pk).exists() and not active.exclude(pk=person.pk).exists()
+
+
+def why_they_stay(person: Person) -> list[Reason]:
+    """Why `person` can be made no less and not be shut out; empty if they can."""
+    less = Person(pk=person.pk, username=person.username, role=Person.VIEWER)
+    return [_last(person)] if would_leave_no_administrator(less) else []
+
+
+def _last(person: Person) -> Reason:
+    return Reason("last_administrator", f"{person.username} is the last administrator: make somebody else one first.")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """People and their roles: for administrators. Nobody is deleted, so that the history keeps its names."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, cast
 
 from django.conf import settings
 from ninja import Router, Status
@@ -39,12 +39,15 @@ class PersonChange(Body):
 
 
 class PersonInfo(BaseModel):
+    """`locked_until`: a wrong password was typed too often; until then none is tried, from where that was."""
+
     username: str
     role: Role
     active: bool
     email: str
     has_password: bool
     last_sign_in: datetime | None
+    locked_until: datetime | None
     created: datetime
 
 
@@ -60,19 +63,19 @@ def list_people(request: Request, limit: Limit, cursor: NameCursor) -> Page[Pers
     """Everybody, by name, also those who are shut out."""
     policy.require("manage_people", by=request.actor)
     people = list(Person.objects.filter(username__gt=cursor).order_by("username")[: limit + 1])
-    return page_of([PersonInfo(**_columns(person)) for person in people], [each.username for each in people], limit)
+    return page_of(_infos(people), [each.username for each in people], limit)
 
 
 @router.post("", response={201: PersonInfo, **documented(409)})
 def create_person(request: Request, payload: NewPerson) -> Status:
     """Make somebody known."""
-    return Status(201, PersonInfo(**_columns(actions.create_person(**payload.model_dump(), by=request.actor))))
+    return Status(201, _info(actions.create_person(**payload.model_dump(), by=request.actor)))
 
 
 @router.get("/{username}", response={200: PersonInfo, **documented(404)})
 def person_info(request: Request, username: str) -> PersonInfo:
     """One person."""
-    return PersonInfo(**_columns(_found(request, username)))
+    return _info(_found(request, username))
 
 
 @router.patch("/{username}", response={200: PersonInfo, **documented(404, 409)})
@@ -86,7 +89,14 @@ def change_person(request: Request, username: str, payload: PersonChange) -> Per
         email=payload.email,
         password=payload.password,
     )
-    return PersonInfo(**_columns(person))
+    return _info(person)
+
+
+@router.post("/{username}/unlock", response={204: None, **documented(404)})
+def unlock_person(request: Request, username: str) -> Status:
+    """Who typed a wrong password too often may try again at once."""
+    actions.unlock_person(_found(request, username), by=request.actor)
+    return Status(204, None)
 
 
 @router.post("/{username}/link", response={201: Link, **documented(404, 409)})
@@ -102,13 +112,22 @@ def _found(request: Request, username: str) -> Person:
     return find_person(username)
 
 
-def _columns(person: Person) -> dict[str, Any]:
-    return {
-        "username": person.username,
-        "role": person.role,
-        "active": person.is_active,
-        "email": person.email,
-        "has_password": person.has_usable_password(),
-        "last_sign_in": person.last_login,
-        "created": person.date_joined,
-    }
+def _info(person: Person) -> PersonInfo:
+    return _infos([person])[0]
+
+
+def _infos(people: list[Person]) -> list[PersonInfo]:
+    locked = actions.locked_out(person.username for person in people)
+    return [
+        PersonInfo(
+            username=person.username,
+            role=cast(Role, person.role),
+            active=person.is_active,
+            email=person.email,
+            has_password=person.has_usable_password(),
+            last_sign_in=person.last_login,
+            locked_until=locked.get(person.username),
+            created=person.date_joined,
+        )
+        for person in people
+    ]

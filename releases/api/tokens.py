@@ -1,12 +1,13 @@
 """Tokens: made with name and password, or by who is known already; everybody lists and revokes their own."""
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Annotated, Any, Literal
 
-from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.utils import timezone
 from ninja import Router, Status
 from ninja.errors import AuthenticationError
 from pydantic import BaseModel, Field, StringConstraints, model_validator
@@ -73,7 +74,7 @@ def create_token(request: Request, payload: TokenWish) -> Status | HttpResponse:
     if payload.username is not None:
         person = authenticate(request, username=payload.username, password=payload.password)
         if person is None:
-            return _refused(request)
+            return _refused(request, payload.username)
         request.actor = policy.actor_for(person)
     elif not recognised(request):
         raise AuthenticationError()
@@ -140,10 +141,11 @@ def _columns(token: Token, request: Request) -> dict[str, Any]:
     }
 
 
-def _refused(request: Request) -> HttpResponse:
+def _refused(request: Request, username: str) -> HttpResponse:
     """The same answer for an unknown name and a wrong password; 429 once there were too many of them."""
     if getattr(request, "axes_locked_out", False):
         request.axes_locked_out = False  # type: ignore[attr-defined]  # else axes' middleware answers in its own form
-        seconds = settings.AXES_COOLOFF_TIME * 3600
+        until = actions.locked_out_until(username, request.axes_ip_address)  # type: ignore[attr-defined]
+        seconds = max(1, ceil((until - timezone.now()).total_seconds())) if until else 1
         return error(429, "too_many_requests", "Too many attempts: try again later.", retry_after=seconds)
     return error(401, "not_authenticated", "Name or password is wrong.")

@@ -1,7 +1,9 @@
 """Who acts: a person (through the browser or a token), a push, or the system. No table of its own."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from releases.models.membership import Membership
 from releases.models.person import Person
 from releases.models.token import Token
 
@@ -20,6 +22,13 @@ class Actor:
     token: Token | None = None
     scopes: frozenset[str] | None = None
     apps: frozenset[int] | None = None
+
+    @cached_property
+    def roles(self) -> dict[int, str]:
+        """App by primary key → the person's role as its member: read when first asked for, and once."""
+        if self.person is None or self.role is None:
+            return {}
+        return dict(Membership.objects.filter(person=self.person).values_list("app_id", "role"))
 
     def columns(self) -> dict[str, object]:
         """The columns of an `Authored` row made by this actor."""

@@ -3,7 +3,7 @@
 One gate for browser, API and command: an action calls `require`, a page shows what `refusals` gives beside the button.
 """
 
-from releases.models import App, Release
+from releases.models import App, Build, Release
 from releases.models.actor import Actor
 from releases.policy import circumstances, rights
 from releases.policy.actors import (
@@ -17,9 +17,10 @@ from releases.policy.actors import (
     reached,
     reaches,
 )
+from releases.policy.audience import entries_for
 from releases.policy.circumstances import MOMENT, running_rollout
 from releases.policy.reason import Reason, refusal
-from releases.policy.rights import ACTIONS, Right
+from releases.policy.rights import ACTIONS, Right, rank, role_in
 
 __all__ = [
     "ACTIONS",
@@ -34,11 +35,16 @@ __all__ = [
     "actor_with",
     "author_of",
     "automatic",
+    "entries_for",
+    "lacking",
+    "rank",
     "reached",
     "reaches",
     "refusal",
     "refusals",
     "require",
+    "require_right",
+    "role_in",
     "running_rollout",
     "withheld",
 ]
@@ -48,17 +54,23 @@ WHILE_DELETING = {"view", "delete_app", "abandon_app", "cancel_build", "abort"}
 
 
 def refusals(
-    action: str, *, by: Actor, app: App | None = None, release: Release | None = None, replace: bool = False
+    action: str,
+    *,
+    by: Actor,
+    app: App | None = None,
+    release: Release | None = None,
+    replace: bool = False,
+    again: Build | None = None,
 ) -> list[Reason]:
     """All the reasons why `by` may not do `action` now, the gravest first; empty when they may.
 
-    `replace`: a rollout that runs is no reason, unless it is on its way back.
+    `replace`: a rollout that runs is no reason, unless it is on its way back. `again`: what is to be built once more.
     """
-    reasons = rights.role(action, by) + rights.token(action, by, app)
+    reasons = lacking(action, by=by, app_id=app.pk if app else release.app_id if release else None)
     if app is not None and app.deleting_at and action not in WHILE_DELETING:
         reasons.append(Reason("being_deleted", f"{app.name} is being deleted."))
     if action == "create_build" and app is not None:
-        reasons += circumstances.too_many_builds(app)
+        reasons += (circumstances.not_again(again) if again else []) + circumstances.too_many_builds(app)
     if action in ("promote", "rollback", "run") and release is not None:
         reasons += circumstances.images_removed(release, anew=app is not None)
     if action in ("promote", "rollback") and app is not None:
@@ -71,16 +83,33 @@ def refusals(
     return reasons
 
 
+def lacking(action: str, *, by: Actor, app_id: int | None = None) -> list[Reason]:
+    """What role and token lack for it, whatever the moment."""
+    return rights.role(action, by, app_id) + rights.token(action, by, app_id)
+
+
+def require_right(action: str, *, by: Actor, app: App) -> None:
+    """That they may it in this app at all, though perhaps not now. Raises NotAllowed."""
+    if reasons := lacking(action, by=by, app_id=app.pk):
+        raise refusal(reasons)
+
+
 def require(
-    action: str, *, by: Actor, app: App | None = None, release: Release | None = None, replace: bool = False
+    action: str,
+    *,
+    by: Actor,
+    app: App | None = None,
+    release: Release | None = None,
+    replace: bool = False,
+    again: Build | None = None,
 ) -> None:
     """Raises NotAllowed with all reasons."""
-    reasons = refusals(action, by=by, app=app, release=release, replace=replace)
+    reasons = refusals(action, by=by, app=app, release=release, replace=replace, again=again)
     if reasons:
         raise refusal(reasons)
 
 
 def withheld(*, by: Actor) -> dict[str, list[str]]:
     """Action → the reasons why `by` may do it nowhere, by role and token; those they may do somewhere are not there."""
-    found = {action: rights.role(action, by) + rights.token(action, by, None) for action in ACTIONS}
+    found = {action: rights.role_anywhere(action, by) + rights.token(action, by, None) for action in ACTIONS}
     return {action: [reason.words for reason in reasons] for action, reasons in found.items() if reasons}

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from releases.models import App, Person, Token
+from releases.models import Person, Token
 from releases.models.actor import Actor
 from releases.policy.reason import Reason
 
@@ -46,6 +46,7 @@ ACTIONS = {
     "manage_domains": Right(DEPLOYER, ADMIN),
     "lock": Right(DEPLOYER, ADMIN),
     "unlock": Right(DEPLOYER, ADMIN),
+    "manage_members": Right(ADMINISTRATOR, ADMIN),
     "manage_tokens": Right(VIEWER, ADMIN),
     "manage_people": Right(ADMINISTRATOR, ADMIN, everywhere=True),
     "manage_clusters": Right(ADMINISTRATOR, ADMIN, everywhere=True),
@@ -53,19 +54,40 @@ ACTIONS = {
 }
 
 
-def role(action: str, by: Actor) -> list[Reason]:
-    needed = ACTIONS[action].role
-    if RANK.get(by.role or "", 0) >= RANK[needed]:
+def role_in(app_id: int, by: Actor) -> str | None:
+    """The higher of their own role and that as a member of the app; None for who may nothing at all."""
+    return max(by.role, by.roles.get(app_id), key=rank)
+
+
+def rank(role: str | None) -> int:
+    """By which roles are compared: the higher may more."""
+    return RANK.get(role or "", 0)
+
+
+def role(action: str, by: Actor, app_id: int | None = None) -> list[Reason]:
+    """What is asked for an app may be theirs as its member; memberships are read only where that matters."""
+    right = ACTIONS[action]
+    if rank(by.role) >= rank(right.role):
         return []
-    return [Reason("role", f"{_named(action)} needs the role {needed}.", forbidden=True)]
+    here = app_id is not None and not right.everywhere
+    if here and app_id is not None and rank(role_in(app_id, by)) >= rank(right.role):
+        return []
+    where = ", here or in general" if here else ""
+    return [Reason("role", f"{_named(action)} needs the role {right.role}{where}.", forbidden=True)]
 
 
-def token(action: str, by: Actor, app: App | None) -> list[Reason]:
+def role_anywhere(action: str, by: Actor) -> list[Reason]:
+    """Empty if they have the role in general, or in any app that they reach."""
+    reached = [app_id for app_id in by.roles if by.apps is None or app_id in by.apps]
+    return role(action, by) if all(role(action, by, app_id) for app_id in reached) else []
+
+
+def token(action: str, by: Actor, app_id: int | None) -> list[Reason]:
     right, reasons = ACTIONS[action], []
     if by.scopes is not None and right.scope not in by.scopes:
         words = f"{_named(action)} needs a token with the scope {right.scope}."
         reasons.append(Reason("scope", words, forbidden=True))
-    if by.apps is not None and (right.everywhere or (app is not None and app.pk not in by.apps)):
+    if by.apps is not None and (right.everywhere or (app_id is not None and app_id not in by.apps)):
         what = "concerns more than the apps of this token" if right.everywhere else "is not for this token"
         reasons.append(Reason("reach", f"{_named(action)} {what}.", forbidden=True))
     return reasons

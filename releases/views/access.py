@@ -1,23 +1,42 @@
-"""Sign in by password or by a one-time link; sign out."""
+"""Sign in by password or by a one-time link; sign out. By GitHub or OpenID Connect: see `providers`."""
 
+from datetime import timedelta
+from typing import Any
+
+from axes.helpers import get_client_username
+from django.conf import settings
 from django.contrib.auth import login, views
 from django.contrib.auth.tokens import default_token_generator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from releases import actions
 from releases.forms import SignInForm
 from releases.models import Person
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
-sign_in = views.LoginView.as_view(
-    template_name="sign_in.html", authentication_form=SignInForm, redirect_authenticated_user=True
-)
+
+class SignIn(views.LoginView):
+    template_name = "sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **given: Any) -> dict[str, Any]:
+        return super().get_context_data(providers=settings.SIGN_IN_PROVIDERS, **given)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        actions.signed_in(form.get_user(), how="password")
+        return super().form_valid(form)
+
+
+sign_in = SignIn.as_view()
 sign_out = views.LogoutView.as_view()
 
 
@@ -34,9 +53,21 @@ def sign_in_link(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     if person is None or not default_token_generator.check_token(person, token):
         return render(request, "sign_in_expired.html", status=410)
     if request.method == "POST":
+        actions.signed_in(person, how="link")
         login(request, person, backend=BACKEND)
         return redirect("apps")
     return render(request, "sign_in_link.html", {"person": person})
+
+
+def locked_out(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
+    """What django-axes answers in place of `response`, where a password was wrong too often."""
+    username = get_client_username(request, credentials) or ""
+    until = actions.locked_out_until(username, request.axes_ip_address)  # type: ignore[attr-defined]
+    left = (until or timezone.now()) - timezone.now()
+    minutes = max(1, -(-left // timedelta(minutes=1)))
+    answer = render(request, "locked_out.html", {"username": username, "minutes": minutes}, status=429)
+    answer.headers["Retry-After"] = str(minutes * 60)
+    return answer
 
 
 def _person(uidb64: str) -> Person | None:
