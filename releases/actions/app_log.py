@@ -29,11 +29,12 @@ def app_log(
     since: str = "",
     lines: int | None = None,
     follow: bool = False,
+    passing: bool = False,
 ) -> AppLog:
     """The output of the app's processes, to be read from the cluster.
 
     `since`: `90s`, `10m`, `2h`, `1d`, or an RFC 3339 time; `lines`: the last so many of all processes together, 100 if
-    neither is given. Raises NotAllowed, Invalid, ClusterUnavailable.
+    neither is given; `passing`: told when processes come and go, too. Raises NotAllowed, Invalid, ClusterUnavailable.
     """
     policy.require("view", by=by, app=app)
     if lines is not None and not 0 <= lines <= LINES_MAX:
@@ -50,7 +51,7 @@ def app_log(
         raise Invalid(f"{app.name} has no service {service[:60]}: {known}.")
     if service and process and sources[process] != service:
         raise Invalid(f"{process} is no process of {service}.")
-    return AppLog(app, Choice(service=service, process=process, since=moment, lines=lines), follow)
+    return AppLog(app, Choice(service=service, process=process, since=moment, lines=lines, passing=passing), follow)
 
 
 def _services(app: App) -> set[str]:

@@ -17,7 +17,7 @@ LINES_MAX = 5000
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """`time` orders the lines of several processes: RFC 3339 UTC. `pod`: uid; "" for a word of our own. `encoded`: its
-    JSON without the opening brace: a number goes before it."""
+    JSON without the opening brace: a number goes before it. `passing`: that a process has come or gone."""
 
     pod: str
     name: str
@@ -25,17 +25,24 @@ class Spoken:
     position: Position
     time: str
     encoded: bytes
+    passing: bool = False
+
+    @property
+    def content(self) -> dict[str, str]:
+        """`time`, `stream` and `message`."""
+        return json.loads(b"{" + self.encoded)
 
 
 @dataclass(frozen=True)
 class Choice:
     """`service`, `process`: "" for all. `since`: an RFC 3339 time of nine digits after the second; "": from the
-    beginning. `lines`: the last so many of all of them; None: all."""
+    beginning. `lines`: the last so many of all of them; None: all. `passing`: told when processes come and go, too."""
 
     service: str = ""
     process: str = ""
     since: str = ""
     lines: int | None = None
+    passing: bool = False
 
     def wants(self, pod: Object) -> bool:
         service = processes.service(pod)
@@ -44,8 +51,10 @@ class Choice:
         return service == self.service if self.service else is_output(pod)
 
     def takes(self, said: Spoken) -> bool:
-        if not said.pod:
+        if not said.pod and not said.passing:
             return True
+        if said.passing and not self.passing:
+            return False
         return said.name == self.process if self.process else self.service in ("", said.service)
 
 
@@ -64,6 +73,13 @@ def of(pod: Object, position: Position, text: str, mask: logs.Mask) -> Spoken:
 def own_words(words: str) -> Spoken:
     time = stamp(datetime.now(UTC))
     return Spoken("", "", "", Position(time), time, _encoded(time, OURS, words))
+
+
+def passing(pod: Object, words: str) -> Spoken:
+    """A process has come or gone."""
+    time = stamp(datetime.now(UTC))
+    service, name = processes.service(pod), processes.name(pod)
+    return Spoken("", name, service, Position(time), time, _encoded(time, OURS, f"{name} {words}"), passing=True)
 
 
 def stamp(moment: datetime) -> str:

@@ -22,7 +22,7 @@ from releases.pipeline import manifests, processes
 from releases.pipeline.app_output import masking
 from releases.pipeline.app_output.history import AT_ONCE
 from releases.pipeline.app_output.reader import Reader
-from releases.pipeline.app_output.spoken import Spoken, is_output, of, own_words
+from releases.pipeline.app_output.spoken import Spoken, is_output, of, own_words, passing
 from releases.pipeline.pod_log import Entry
 from releases.pipeline.reach import cluster_of
 
@@ -160,6 +160,8 @@ class Upstream:
             self._mention_crowd()
             return
         self.known.add(uid)
+        if not from_now:
+            self._hand([passing(pod, "has come.")])
         if not (from_now and processes.is_over(pod)):
             self._learn(pod)
             self.readers[uid] = Reader(cluster, pod, self._put, from_now=from_now)
@@ -167,6 +169,8 @@ class Upstream:
     def _lost(self, uid: str) -> None:
         self.known.discard(uid)
         if uid in self.readers:
+            if not self.readers[uid].deleted:
+                self._hand([passing(self.readers[uid].pod, "is gone.")])
             self.readers[uid].is_deleted()
 
     def _mention_crowd(self) -> None:
