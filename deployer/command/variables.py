@@ -1,10 +1,10 @@
 """Variables as text: `NAME=value` in arguments, and the lines of a .env file."""
 
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from deployer import env_file
 from deployer.command.failure import FAILED, USAGE, Failure
 
 FILE_MAX = 4 * 1024 * 1024
@@ -47,15 +47,10 @@ def read_file(place: str) -> dict[str, str]:
 
 def parse(text: str, name: str) -> dict[str, str]:
     """The lines of a .env file, called `name` in what is said of its faults. Raises Failure."""
-    from dotenv.parser import parse_stream
-
-    values: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(text, newline="")):
-        if binding.error or (binding.key is not None and binding.value is None):
-            raise Failure(f"{name}, line {binding.original.line}, is not of the form NAME=value.", status=FAILED)
-        if binding.key is not None and binding.value is not None:
-            values[binding.key] = binding.value
-    return values
+    found, wrong = env_file.read(text)
+    if wrong:
+        raise Failure(f"{name}, line {wrong[0]}, is not of the form NAME=value.", status=FAILED)
+    return {each.name: each.value for each in found}
 
 
 def as_line(name: str, value: str) -> str:

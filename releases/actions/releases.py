@@ -1,5 +1,7 @@
 """A release by hand: of a build that is there, with the variables of today and what is changed of them."""
 
+from collections.abc import Iterable
+
 from django.db import transaction
 
 from releases import audit, logs, policy
@@ -9,6 +11,7 @@ from releases.models import App, Build, Release, Rollout
 from releases.models.build import PULL_REQUEST
 from releases.models.locks import locked
 from releases.models.storable import fitted
+from releases.pipeline import differences
 from releases.policy import Actor
 
 
@@ -51,6 +54,26 @@ def create_release(
         audit.record("create_release", by=by, app=app, subject=release.pk, build=build.pk, set=sorted(set), unset=unset)
         logs.pages_changed(app.pk)
         return release, rollouts.promote(release, by=by, note=note, replace=replace) if promote else None
+
+
+def reveal_release(release: Release, *, by: Actor) -> dict[str, str]:
+    """Its variables with their values. Audited. Raises NotAllowed."""
+    policy.require("reveal_env", by=by, app=release.app)
+    return _revealed(release, release.env.keys(), by=by)
+
+
+def reveal_difference(new: Release, old: Release, *, by: Actor) -> tuple[dict[str, str], dict[str, str]]:
+    """Those variables of each, with their values, in which the two differ. Audited. Raises NotAllowed."""
+    policy.require("reveal_env", by=by, app=new.app)
+    names = {found.name for found in differences.variables(new, old)}
+    with transaction.atomic():
+        return _revealed(new, names, by=by), _revealed(old, names, by=by)
+
+
+def _revealed(release: Release, names: Iterable[str], *, by: Actor) -> dict[str, str]:
+    shown = {name: release.env[name] for name in sorted(names) if name in release.env}
+    audit.record("reveal_env", by=by, app=release.app, subject=release.pk, names=list(shown))
+    return shown
 
 
 def _refuse(build: Build) -> None:

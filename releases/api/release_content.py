@@ -1,6 +1,5 @@
 """What is in a release: its manifest, and in what it differs from another one."""
 
-import difflib
 from typing import Any, Literal
 
 from ninja import Path, Query, Router
@@ -93,7 +92,7 @@ def diff(request: Request, app_name: Path[str], release_id: str, other: str = Qu
         variables=[_variable(each) for each in differences.variables(new, old)],
         images=[ImageDifference(**vars(each)) for each in differences.images(new, old)],
         manifest=[ManifestDifference(**vars(each)) for each in differences.manifest(new, old)],
-        manifest_lines=_lines(new, old),
+        manifest_lines=differences.manifest_lines(new, old),
     )
 
 
@@ -123,8 +122,3 @@ def _variable(found: differences.Variable) -> VariableDifference:
         before=None if found.change == "added" else MASK,
         after=None if found.change == "removed" else MASK,
     )
-
-
-def _lines(new: Release, old: Release) -> list[str]:
-    before, after = (as_text(release.manifest).splitlines() for release in (old, new))
-    return list(difflib.unified_diff(before, after, old.pk, new.pk, lineterm=""))

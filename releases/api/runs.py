@@ -1,7 +1,6 @@
 """One-off processes: their output as it comes, and how they ended."""
 
 import json
-import shlex
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any
@@ -16,9 +15,9 @@ from releases.api import log_stream
 from releases.api.authentication import Request
 from releases.api.errors import documented
 from releases.api.fields import Body, Text
-from releases.api.log_stream import FAILURE, LINE, Pulse, failure, streamed
+from releases.api.log_stream import FAILURE, LINE, Pulse, streamed
 from releases.api.lookups import find_app, find_release
-from releases.errors import Invalid
+from releases.forms.runs import words
 from releases.models import App
 from releases.pipeline.run_course import Course, End, Said
 
@@ -57,12 +56,7 @@ def run(request: Request, app_name: Path[str], release_id: str, payload: Wanted)
 
 
 def _words(command: str | list[str]) -> list[str]:
-    if not isinstance(command, str):
-        return command
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        raise Invalid(f"The command can't be split into words: {error}") from error
+    return words(command) if isinstance(command, str) else command
 
 
 async def _lines(request: Request, app: App, course: Course) -> AsyncIterator[bytes]:
@@ -78,15 +72,4 @@ async def _lines(request: Request, app: App, course: Course) -> AsyncIterator[by
 
 
 def _encoded(said: Said | End, number: int) -> bytes:
-    if isinstance(said, Said):
-        found: dict[str, Any] = {
-            "number": number,
-            "time": said.time,
-            "stream": said.stream,
-            "message": said.message,
-        }
-    elif said.error is not None:
-        found = failure(said.error)
-    else:
-        found = {"exit": said.exit_code}
-    return (json.dumps(found) + "\n").encode()
+    return (json.dumps(said.as_json(number)) + "\n").encode()

@@ -27,6 +27,9 @@ class Release(Authored):
     rolled_back_to = models.ForeignKey(
         "self", null=True, on_delete=models.RESTRICT, related_name="+", help_text="the older release that this copies"
     )
+    based_on = models.ForeignKey(
+        "self", null=True, on_delete=models.RESTRICT, related_name="+", help_text="the one whose variables this changes"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     # No part of what it is, and written by its rollouts alone: of many releases those with a status are found by it.
     outcome = models.CharField(max_length=20, blank=True, help_text="the status of its last rollout; blank: no rollout")
@@ -38,6 +41,10 @@ class Release(Authored):
             models.Index(fields=["app", "outcome", "-created_at", "-id"]),
             models.Index(fields=["app", "by", "-created_at", "-id"]),
             models.Index(fields=["app", "by_label", "-created_at", "-id"]),
+            models.Index(fields=["-created_at", "-id"], name="releases_by_time"),
+            models.Index(fields=["outcome", "-created_at", "-id"], name="releases_of_outcome"),
+            models.Index(fields=["by", "-created_at", "-id"], name="releases_of_person"),
+            models.Index(fields=["by_label", "-created_at", "-id"], name="releases_of_label"),
         ]
 
     def __str__(self) -> str:
@@ -65,6 +72,11 @@ class Release(Authored):
             if default is None
         }
         return sorted(required - self.env.keys())
+
+    def variables(self) -> set[str]:
+        """The names of all that some process of it is given."""
+        declared = (name for service in self.manifest["services"] for name in self.declared(service))
+        return {*self.env, *GIVEN, *declared}
 
     def declared(self, service: str) -> dict[str, str | None]:
         """The variables that the manifest declares for `service`, with their defaults; None: it must be given.

@@ -1,9 +1,11 @@
 """In what two releases differ, as data. Never a variable's value."""
 
+import difflib
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from releases.models import Release
+from releases.pipeline.deployer_yml.writing import text as as_text
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ def manifest(new: Release, old: Release) -> list[Value]:
     found += [Value(name, "", there[name], None) for name in sorted(there.keys() - here.keys())]
     rest = [{key: value for key, value in each.manifest.items() if key != "services"} for each in (new, old)]
     return found + _values("manifest", *rest)
+
+
+def manifest_lines(new: Release, old: Release) -> list[str]:
+    """The same as a unified diff of the two manifests in YAML; empty when they say the same."""
+    before, after = (as_text(release.manifest).splitlines() for release in (old, new))
+    return list(difflib.unified_diff(before, after, old.pk, new.pk, lineterm=""))
 
 
 def _values(where: str, new: dict[str, Any], old: dict[str, Any]) -> list[Value]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
@@ -40,6 +41,9 @@ class Said:
     stream: str
     message: str
 
+    def as_json(self, number: int) -> dict[str, Any]:
+        return {"number": number, "time": self.time, "stream": self.stream, "message": self.message}
+
 
 @dataclass(frozen=True)
 class End:
@@ -47,6 +51,12 @@ class End:
 
     exit_code: int | None = None
     error: DeployerError | None = None
+
+    def as_json(self, number: int) -> dict[str, Any]:
+        if self.error is None:
+            return {"exit": self.exit_code}
+        error = self.error
+        return {"error": {"code": error.code, "message": error.message, "reasons": error.reasons}}
 
 
 class Stopped(Exception):
