@@ -156,7 +156,7 @@ def test_the_promote_that_was_asked_for_begins_with_the_rights_of_today(app):
     )
     actions.finish_build(again, result())
     again.refresh_from_db()
-    assert (again.status, again.refusals) == ("succeeded", ["Promote needs the role deployer."])
+    assert (again.status, again.refusals) == ("succeeded", ["Promote needs the role deployer, here or in general."])
 
 
 def test_a_promote_that_is_refused_leaves_the_release_and_its_reasons(app, deployer):

@@ -39,7 +39,7 @@ def create_build(
     """A queued build of the tar.gz in `source`. Raises Invalid (no gzip, or too large), NotAllowed."""
     policy.require("create_build", by=by, app=app)
     if promote:
-        policy.require("promote", by=by)  # a token that may build only can't have it done for it
+        policy.require_right("promote", by=by, app=app)  # a token that may build only can't have it done for it
     build = Build(
         app=app,
         description=description[:300],

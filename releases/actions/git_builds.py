@@ -12,7 +12,7 @@ from releases import audit, logs, policy, queues
 from releases.actions.build_queue import start_next_build
 from releases.errors import Invalid
 from releases.models import App, Build, Source
-from releases.models.build import GIT, WAITING
+from releases.models.build import GIT, PULL_REQUEST, WAITING
 from releases.models.locks import locked
 from releases.models.storable import fitted
 from releases.pipeline.pushes.facts import HEADS
@@ -42,7 +42,7 @@ def create_build_from_git(
     """
     policy.require("create_build", by=by, app=app)
     if promote:
-        policy.require("promote", by=by)  # a token that may build only can't have it done for it
+        policy.require_right("promote", by=by, app=app)  # a token that may build only can't have it done for it
     if ref and commit:
         raise Invalid("Give a branch or tag, or a commit: not both.")
     if commit and not COMMIT.match(commit := commit.lower()):
@@ -66,6 +66,27 @@ def create_build_from_git(
             promote=promote,
             replace=replace,
             note=note,
+        )
+
+
+def build_again(build: Build, *, by: Actor) -> Build:
+    """A queued build of the very same commit: of the same ref where that had not been looked up. It promotes nothing.
+
+    Of a pull request it is one of a pull request again, so that it makes no release. Raises NotAllowed.
+    """
+    with transaction.atomic():
+        app = locked(App.objects.all()).get(pk=build.app_id)
+        policy.require("create_build", by=by, app=app, again=build)
+        return _queued(
+            app,
+            Source.objects.get(app=app),
+            by=by,
+            again=build.pk,
+            origin=PULL_REQUEST if build.origin == PULL_REQUEST else GIT,
+            commit=build.commit,
+            ref=build.ref,
+            subject=build.subject,
+            description=build.description,
         )
 
 
@@ -94,10 +115,13 @@ def build_for_push(app: App, source: Source, wanted: Wanted, *, label: str) -> B
     )
 
 
-def _queued(app: App, source: Source, *, by: Actor, **columns: object) -> Build:
+def _queued(app: App, source: Source, *, by: Actor, again: str = "", **columns: object) -> Build:
+    """`again`: the ID of the build that it repeats."""
     build = Build(app=app, repository=source.url, **fitted(Build, columns), **by.columns())
     build.save(force_insert=True)
     what = {"commit": build.commit} if build.commit else {"ref": build.ref}
+    if again:
+        what["again"] = again
     audit.record("create_build", by=by, app=app, subject=build.pk, promote=build.promote, origin=build.origin, **what)
     queues.enqueue_build(build)
     logs.pages_changed(app.pk)

@@ -56,12 +56,15 @@ class Build(Lifecycle):
     told = models.CharField(max_length=20, blank=True, help_text="the status that GitHub was told last")
     manifest = ManifestField(null=True)
     images = models.JSONField(default=dict, help_text="service → image reference by digest")
+    steps = models.JSONField(default=list, help_text="what was done when, and for how long")
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["app", "-created_at", "-id"]),
+            models.Index(fields=["-created_at", "-id"], name="builds_by_time"),
             models.Index(fields=["app", "commit"]),
+            models.Index(fields=["commit"], name="builds_of_commit"),
             models.Index(fields=["app", "-created_at"], condition=Q(finished_at=None), name="unfinished_builds"),
         ]
 

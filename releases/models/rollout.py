@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from releases.models.app import App
 from releases.models.encrypted import EncryptedJSONField
@@ -47,7 +48,18 @@ class Rollout(Lifecycle):
     class Meta:
         ordering = ["-created_at"]
         indexes = [
-            models.Index(fields=["app", "-created_at"], condition=Q(finished_at=None), name="unfinished_rollouts")
+            # With what it is about as a column: else SQLite takes an index of all rollouts of the app for these few.
+            models.Index(
+                fields=["app", "finished_at", "-created_at"], condition=Q(finished_at=None), name="unfinished_rollouts"
+            ),
+            models.Index(fields=["-created_at", "-id"], name="rollouts_by_time"),
+            models.Index(fields=["app", "-created_at", "-id"], name="rollouts_of_app"),
+            models.Index(fields=["status", "-created_at", "-id"], name="rollouts_of_status"),
+            models.Index(fields=["app", "status", "-created_at", "-id"], name="rollouts_of_app_and_status"),
+            models.Index(fields=["strategy", "-created_at", "-id"], name="rollouts_of_strategy"),
+            models.Index(fields=["by", "status", "-created_at", "-id"], name="rollouts_of_person_and_status"),
+            models.Index(fields=["by", "-created_at", "-id"], name="rollouts_of_person"),
+            models.Index(fields=["by_label", "-created_at", "-id"], name="rollouts_of_label"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["app", "number"], name="rollout_number_per_app"),
@@ -67,6 +79,10 @@ class Rollout(Lifecycle):
                 self._tell_release()
 
     def transition(self, to: str, **changes: Any) -> None:
+        """As every move; when it was made is kept with the progress, for how long each step took."""
+        progress = changes.get("progress", self.progress)
+        entered = {**progress.get("entered", {}), to: timezone.now().isoformat()}
+        changes["progress"] = {**progress, "entered": entered}
         with transaction.atomic():
             super().transition(to, **changes)
             self._tell_release()

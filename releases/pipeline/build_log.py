@@ -15,6 +15,7 @@ from releases import logs
 from releases.errors import BuildFailed
 from releases.models import Build
 from releases.models.outage import when_it_answers
+from releases.pipeline.build_steps import Steps
 
 # The first line after a pause is stored at once. Of a step that goes on talking, each batch costs its build and all who
 # watch it processor time: five a second read as live as twenty.
@@ -54,8 +55,10 @@ class BuildLog:
         self.room = settings.BUILD_LOG_MAX_BYTES
         self.left_out = 0
         self.last: deque[str] = deque(maxlen=LAST_LINES)
+        self.steps = Steps(timezone.now(), self.mask.hide)
 
     def say(self, message: str) -> None:
+        self.steps.take(message, timezone.now())
         if self.room <= 0:
             self.left_out += 1
             self.last.append(message[: logs.MESSAGE_MAX + 1])
@@ -73,7 +76,8 @@ class BuildLog:
             self.flush()
 
     def close(self) -> None:
-        """Store what waits, and the end of what was left out. Raises Stale."""
+        """Store what waits, the end of what was left out, and how long the last steps took. Raises Stale."""
+        self.steps.end(timezone.now())
         if self.left_out > len(self.last):
             self.waiting.append(logs.Line("build", f"… {self.left_out - len(self.last):,} lines are left out here …"))
         self.waiting.extend(logs.Line("build", message) for message in self.last)
@@ -85,6 +89,10 @@ class BuildLog:
         """Store what waits, once the database answers. Raises Stale."""
         if self.waiting:
             once_it_answers(self._store)
+        if self.steps.changed:
+            once_it_answers(partial(self.build.write, steps=self.steps.rows))
+            self.steps.changed = False
+            logs.pages_changed(self.build.app_id)
         self.waiting, self.flushed = [], time.monotonic()
 
     def _store(self) -> None:

@@ -5,6 +5,7 @@ final ends a rollout at once, anything else is given the time of ROLLOUT.md's ta
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from releases.pipeline import rights
@@ -36,6 +37,13 @@ START_FINAL = re.compile(
     r"no such file|executable file .*not found|not found in \$?PATH|permission denied|exec format"
     r"|is a directory|not a directory",
     re.IGNORECASE,
+)
+# How programs say that a variable is not set: Python's and Ruby's own errors, and people in plain words.
+NAME = r"""["'`]?\b([A-Z][A-Z0-9_]{2,})\b["'`]?"""
+UNSET = re.compile(
+    rf"(?:KeyError|key not found): *{NAME}"
+    rf"|{NAME} +(?:(?:is|was|must be|has to be) +)?(?:not +)?(?:set|unset|missing|required|defined|undefined|given)\b"
+    rf"|(?i:missing|required|undefined|unset)\b[^A-Z]{{0,40}}{NAME}"
 )
 NO_RIGHT = re.compile(r'is forbidden: User "[^"]*" cannot ')
 TASK = {"pull": "pull its image", "config": "be configured", "start": "start"}
@@ -143,6 +151,13 @@ def exit_hint(ended_reason: str, code: int, service: str) -> str:
     if code == 137:
         return f"Something killed {service} from outside: a health check, the node, or what it started."
     return f"Look at the last lines that it wrote: {service} must keep running."
+
+
+def unset_variable(line: str, known: Collection[str]) -> str:
+    """The name of the variable that a program's last line misses, if it is none of those `known`; else ""."""
+    found = UNSET.search(line)
+    name = next(filter(None, found.groups()), "") if found else ""
+    return "" if name in known else name
 
 
 def _without_names(ailment: Ailment) -> str:

@@ -149,7 +149,12 @@ def progressed(progress: Object, states: list[ServiceState], now: datetime) -> O
         known = services[state.name]
         services[state.name] = _looked(known, state, now, verifying=verifying)
         seen |= _sightings(known_seen, known, state, now)
-    return {**progress, "services": services, "first_seen": seen}
+    looked = {**progress, "services": services, "first_seen": seen}
+    if not all(map(service_state.is_ready, states)):
+        looked.pop("ready_since", None)
+    elif "ready_since" not in progress:
+        looked["ready_since"] = now.isoformat()  # from here on it is verified
+    return looked
 
 
 def postponed(progress: Object, seconds: float) -> Object:

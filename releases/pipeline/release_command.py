@@ -8,7 +8,7 @@ from django.utils import timezone
 from releases import logs
 from releases.clients.cluster import Object
 from releases.errors import NotFound, Refused, RolloutFailed
-from releases.pipeline import command_job, command_output, following, job_health, manifests, processes
+from releases.pipeline import causes, command_job, command_output, following, job_health, manifests, processes
 from releases.pipeline.command_output import Output
 from releases.pipeline.ground import Aborted, Ground
 from releases.pipeline.health import PROGRESSING, Verdict
@@ -83,11 +83,13 @@ def _assess(ground: Ground, job: Object, pods: list[Object]) -> Verdict:
     rollout, now = ground.rollout, timezone.now()
     known = {key: following.time(text) for key, text in rollout.progress.get("first_seen", {}).items()}
     seen = job_health.sightings(known, pods, now)
-    if seen != known:
-        texts = {key: time.isoformat() for key, time in seen.items()}
-        ground.remember(progress={**rollout.progress, "first_seen": texts})
     manifest = rollout.release.manifest
     rules = following.rules(manifest, manifest["release"]["service"], first=False)
+    if seen != known:
+        texts = {key: time.isoformat() for key, time in seen.items()}
+        found = causes.of_command(pods, rules=rules, first_seen=seen, now=now)
+        told = [ground.clean_all(cause.as_json()) for cause in found]
+        ground.remember(progress={**rollout.progress, "first_seen": texts, "causes": told})
     return job_health.assess_job(job, pods, rules=rules, first_seen=seen, now=now)
 
 

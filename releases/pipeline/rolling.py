@@ -7,9 +7,10 @@ from django.utils import timezone
 from releases.clients.cluster import Object
 from releases.errors import RolloutFailed
 from releases.models import App, Rollout
-from releases.pipeline import finishing, following, health, manifests, restore, volumes
+from releases.pipeline import causes, finishing, following, health, manifests, restore, volumes
 from releases.pipeline.ground import Ground
 from releases.pipeline.health import Verdict
+from releases.pipeline.service_state import ServiceState
 
 LOOK_SECONDS = 1.0
 REWRITES = 5
@@ -78,7 +79,7 @@ def follow(ground: Ground) -> Verdict:
         ground.say_all(events.lines(view, now))
         states = following.service_states(rollout, view, first=first)
         progress = following.progressed(rollout.progress, states, now)
-        _show(ground, progress, following.squares(rollout, view))
+        _show(ground, {**progress, "causes": _causes(ground, states, now)}, following.squares(rollout, view))
         states = following.service_states(rollout, view, first=first)
         verdict = health.assess(states, now=now, verifying="verify_until" in progress)
         if verdict.status == "complete":
@@ -93,6 +94,12 @@ def follow(ground: Ground) -> Verdict:
 def _show(ground: Ground, progress: Object, squares: list[Object]) -> None:
     if progress != ground.rollout.progress or squares != ground.rollout.squares:
         ground.remember(progress=progress, squares=squares)
+
+
+def _causes(ground: Ground, states: list[ServiceState], now: datetime) -> list[Object]:
+    """What goes wrong so far, for pages."""
+    found = causes.found(states, now=now, variables=ground.rollout.release.variables())
+    return [ground.clean_all(cause.as_json()) for cause in found]
 
 
 def _verified(ground: Ground, now: datetime) -> Verdict | None:

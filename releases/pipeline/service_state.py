@@ -74,6 +74,14 @@ def is_complete(service: ServiceState) -> bool:
     )
 
 
+def is_ready(service: ServiceState) -> bool:
+    """As many new processes as are wanted are ready: what remains is to see that they stay so."""
+    if service.deployment is None or not is_observed(service):
+        return False
+    wanted = min(service.desired, replicas(service.deployment))
+    return sum(map(processes.is_ready, new_processes(service))) >= wanted
+
+
 def is_observed(service: ServiceState) -> bool:
     """False while the Deployment's controller has not seen our write: what runs then is still the old."""
     if service.deployment is None:

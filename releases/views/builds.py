@@ -1,15 +1,20 @@
-"""One build: watch it, cancel it, read its log."""
+"""The builds of an app, and one of them: watch it, cancel it, build it again."""
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from releases import actions, policy
+from releases import actions
 from releases.models import Build
 from releases.pages import board_for
-from releases.pages.log_window import LogWindow
 from releases.views.door import Request, deed, page
-from releases.views.logs import before_of, earlier_lines, raw
+from releases.views.logs import window_of
+
+
+@page
+def index(request: Request, name: str) -> HttpResponse:
+    board = board_for(f"builds.{name}", by=request.actor, query=request.GET)
+    return render(request, "builds.html", {"board": board, "here": "builds", **board.context})
 
 
 @page
@@ -17,20 +22,8 @@ def detail(request: Request, name: str, build_id: str) -> HttpResponse:
     board = board_for(f"build.{build_id}", by=request.actor)
     if board.context["app"].name != name:
         raise Http404
-    window = LogWindow.of(board.context["build"], before=before_of(request))
+    window = window_of(request, board.context["build"])
     return render(request, "build.html", {"board": board, "log": window, **board.context})
-
-
-@page
-def log(request: Request, name: str, build_id: str) -> HttpResponseBase:
-    policy.require("view", by=request.actor)
-    return raw(_build(name, build_id), f"{build_id}.log")
-
-
-@page
-def lines(request: Request, name: str, build_id: str) -> HttpResponse:
-    policy.require("view", by=request.actor)
-    return earlier_lines(request, _build(name, build_id))
 
 
 @deed
@@ -39,6 +32,11 @@ def cancel(request: Request, name: str, build_id: str) -> HttpResponse:
     actions.cancel_build(build, by=request.actor)
     messages.info(request, f"Build {build.pk} is being cancelled.")
     return redirect(build)
+
+
+@deed
+def again(request: Request, name: str, build_id: str) -> HttpResponse:
+    return redirect(actions.build_again(_build(name, build_id), by=request.actor))
 
 
 def _build(name: str, build_id: str) -> Build:

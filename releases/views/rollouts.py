@@ -1,42 +1,30 @@
 """One rollout: watch it, abort it, read its log."""
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from releases import actions, policy
+from releases import actions
 from releases.models import Rollout
 from releases.pages import board_for
-from releases.pages.log_window import LogWindow
+from releases.pages.rollout_words import abort_asked
 from releases.views.door import Request, deed, page
-from releases.views.logs import before_of, earlier_lines, raw
+from releases.views.logs import window_of
 
 
 @page
 def detail(request: Request, name: str, number: int) -> HttpResponse:
     board = board_for(f"rollout.{name}.{number}", by=request.actor)
-    window = LogWindow.of(board.context["rollout"], before=before_of(request))
+    window = window_of(request, board.context["rollout"])
     return render(request, "rollout.html", {"board": board, "log": window, **board.context})
-
-
-@page
-def log(request: Request, name: str, number: int) -> HttpResponseBase:
-    policy.require("view", by=request.actor)
-    rollout = _rollout(name, number)
-    return raw(rollout, f"{name}-rollout-{number}.log")
-
-
-@page
-def lines(request: Request, name: str, number: int) -> HttpResponse:
-    policy.require("view", by=request.actor)
-    return earlier_lines(request, _rollout(name, number))
 
 
 @deed
 def abort(request: Request, name: str, number: int) -> HttpResponse:
     rollout = _rollout(name, number)
+    asked = abort_asked(rollout)
     actions.abort(rollout, by=request.actor)
-    messages.info(request, "Abort is asked for: the previous release comes back.")
+    messages.info(request, asked)
     return redirect(rollout)
 
 
