@@ -26,13 +26,13 @@ def write(name: str, count: int) -> None:
     rollout, release = app.rollouts.get(), app.releases.get()
     Rollout.objects.filter(pk=rollout.pk).update(number=count + 1)
     App.objects.filter(pk=app.pk).update(rollouts_made=count + 1)
-    pattern = {model: _row(model, row.pk) for model, row in [(Build, release.build), (Release, release)]}
-    pattern[Rollout] = _row(Rollout, rollout.pk)
+    pattern = {model: row_of(model, row.pk) for model, row in [(Build, release.build), (Release, release)]}
+    pattern[Rollout] = row_of(Rollout, rollout.pk)
     for first in range(0, count, BATCH):
         numbers = range(first, min(first + BATCH, count))
         with transaction.atomic():
             for model in (Build, Release, Rollout):
-                _insert(model, [_aged(row, release, count) for row in _rows(model, pattern[model], numbers)])
+                insert(model, [_aged(row, release, count) for row in _rows(model, pattern[model], numbers)])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
@@ -40,7 +40,7 @@ def write(name: str, count: int) -> None:
 def _rows(model: type[models.Model], pattern: Row, numbers: range) -> Iterator[Row]:
     """Copies of `pattern`, each with `age`: its place in the history, the oldest 0."""
     for number in numbers:
-        build, release = _name("B", number // RELEASES_OF_A_BUILD), _name("R", number)
+        build, release = name_of("B", number // RELEASES_OF_A_BUILD), name_of("R", number)
         status = "succeeded" if (number + 1) % FAILED_EVERY else "failed"
         if model is Build and number % RELEASES_OF_A_BUILD == 0:
             yield pattern | {"id": build, "images_removed_at": pattern["finished_at"], "age": number}
@@ -56,28 +56,28 @@ def _aged(row: Row, newest: Release, count: int) -> Row:
     return row | {"created_at": connection.ops.adapt_datetimefield_value(moment)}
 
 
-def _row(model: type[models.Model], key: Any) -> Row:
+def row_of(model: type[models.Model], key: Any) -> Row:
     """As it is stored: nothing is decrypted, and whatever columns there are come along."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {_quoted(model._meta.db_table)} WHERE id = %s", [key])
+        cursor.execute(f"SELECT * FROM {quoted(model._meta.db_table)} WHERE id = %s", [key])
         return dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
 
 
-def _insert(model: type[models.Model], rows: list[Row]) -> None:
+def insert(model: type[models.Model], rows: list[Row]) -> None:
     if not rows:
         return
-    table, names = _quoted(model._meta.db_table), ", ".join(map(_quoted, rows[0]))
+    table, names = quoted(model._meta.db_table), ", ".join(map(quoted, rows[0]))
     places = ", ".join(["%s"] * len(rows[0]))
     with connection.cursor() as cursor:
         statement = f"INSERT INTO {table} ({names}) VALUES ({places})"
         cursor.executemany(statement, [list(row.values()) for row in rows])
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return connection.ops.quote_name(name)
 
 
-def _name(letter: str, number: int) -> str:
+def name_of(letter: str, number: int) -> str:
     """The ID of this number."""
     letters = ""
     for _ in range(10):
