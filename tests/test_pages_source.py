@@ -279,7 +279,9 @@ def test_an_app_that_stopped_says_who_and_why_and_goes_on_by_a_button(deployer, 
     page = text(deployer.get("/apps/hello"))
     assert "has stopped promoting by itself" in page and "because of bob" in page and "bob rolled back to R1." in page
     seen = text(viewer.get("/apps/hello"))
-    assert "Resume needs the role deployer." in seen and re.search(r'id="resume"[^>]* disabled', seen)
+    assert "Resume needs the role deployer, here or in general." in seen and re.search(
+        r'id="resume"[^>]* disabled', seen
+    )
     assert viewer.post("/apps/hello/resume").status_code == 403
     assert deployer.post("/apps/hello/resume").url == "/apps/hello"
     assert Source.objects.get().stopped_at is None
@@ -338,8 +340,12 @@ def test_a_viewer_looks_and_is_told_why_not(viewer, world):
     connect(world, token=TOKEN)
     delivery = make_delivery(world)
     page = text(viewer.get("/apps/hello/source"))
-    assert "Manage source needs the role deployer." in page and "<textarea" not in page and TOKEN not in page
-    assert "Replay delivery needs the role deployer." in text(viewer.get("/apps/hello/deliveries"))
+    assert (
+        "Manage source needs the role deployer, here or in general." in page
+        and "<textarea" not in page
+        and TOKEN not in page
+    )
+    assert "Replay delivery needs the role deployer, here or in general." in text(viewer.get("/apps/hello/deliveries"))
     for path in ("source/change", "source/secret", "source/test", "source/remove", "build"):
         response = viewer.post(f"/apps/hello/{path}", WISH)
         assert response.status_code == 403 and "needs the role deployer" in text(response), path
@@ -398,10 +404,11 @@ def test_an_app_of_a_real_cluster_names_its_registry(administrator, deployer, wo
     by = world.actor("administrator")
     for name in ("main", "mirror"):
         actions.create_registry(name, by=by, address=f"{name}.example.com")
-    assert "Images go to" not in text(administrator.get("/apps/hello/source"))  # the embedded cluster needs none
+    page = "/apps/hello/settings/registry"
+    assert "which needs no registry" in text(administrator.get(page))
     App.objects.update(cluster=factories.cluster("far", kind="kubeconfig"))
-    assert administrator.post("/apps/hello/registry", {"registry": "mirror"}).url == "/apps/hello/source"
-    assert '"mirror" selected' in text(administrator.get("/apps/hello/source"))
+    assert administrator.post("/apps/hello/registry", {"registry": "mirror"}).url == page
+    assert '"mirror" selected' in text(administrator.get(page))
     assert "needs the role administrator" in text(deployer.post("/apps/hello/registry", {"registry": ""}))
     assert administrator.post("/apps/hello/registry", {"registry": "none"}).status_code == 422
     administrator.post("/apps/hello/registry", {"registry": ""})

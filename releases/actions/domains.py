@@ -14,7 +14,7 @@ from releases.errors import ClusterError, Invalid, NotAllowed, Taken
 from releases.models import App, Domain, Release, Rollout
 from releases.models.cluster import EMBEDDED
 from releases.models.locks import hosts_locked, locked
-from releases.pipeline import domains
+from releases.pipeline import domains, inspect
 from releases.pipeline.deployer_yml.values import Domain as Host
 from releases.policy import Actor
 
@@ -67,6 +67,15 @@ def remove_domain(row: Domain, *, by: Actor) -> None:
     except (ClusterError, NotAllowed) as error:
         _give_back(row, why=error.message)
         raise
+
+
+def entrances(app: App, *, by: Actor) -> dict[str, list[str]]:
+    """Host → where its cluster lets requests for it in: addresses, or names of hosts; [] where it says none yet.
+
+    Raises NotAllowed, ClusterUnavailable.
+    """
+    policy.require("view", by=by, app=app)
+    return inspect.entrances(app)
 
 
 def _locked(app: App, by: Actor) -> App:
@@ -134,28 +143,32 @@ def _door(app: App) -> str:
     return (urlsplit(settings.DEPLOYER_APP_URL.format(app="app")).hostname or "").removeprefix("app")
 
 
+def reachable_services(app: App) -> list[str] | None:
+    """Those that a domain can lead to, by name: of the active release and the newest; None before the first."""
+    newest = app.releases.order_by("-created_at", "-id").defer("env", "images").first()
+    if newest is None:
+        return None
+    known = {release.pk: release for release in filter(None, (app.active_release, newest))}
+    services = [pair for release in known.values() for pair in release.manifest["services"].items()]
+    return sorted({name for name, service in services if service["port"]})
+
+
 def _service(app: App, asked: str) -> str:
-    newest = app.releases.order_by("-created_at", "-id").first()
-    with_port = {
-        name
-        for release in filter(None, (app.active_release, newest))
-        for name, service in release.manifest["services"].items()
-        if service["port"]
-    }
-    if newest is None:  # nobody knows yet which services there will be
+    with_port = reachable_services(app)
+    if with_port is None:  # nobody knows yet which services there will be
         asked = asked or "web"
         if not SERVICE_NAME.match(asked):
             raise Invalid(f"“{asked[:60]}” can't be a service's name.")
         return asked
     if asked:
         if asked not in with_port:
-            known = f"{', '.join(sorted(with_port))} can be reached" if with_port else "none can be reached"
+            known = f"{', '.join(with_port)} can be reached" if with_port else "none can be reached"
             raise Invalid(f"{app.name} has no service “{asked[:60]}” with a port: {known}.")
         return asked
     if "web" in with_port or len(with_port) == 1:
-        return "web" if "web" in with_port else next(iter(with_port))
+        return "web" if "web" in with_port else with_port[0]
     raise Invalid(
-        f"Name the service that it leads to: {', '.join(sorted(with_port))}."
+        f"Name the service that it leads to: {', '.join(with_port)}."
         if with_port
         else f"{app.name} has no service with a port: nobody can reach it."
     )

@@ -1,6 +1,6 @@
 """Clusters and registries: where apps live, and where their images go."""
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -17,35 +17,27 @@ class ClusterAdmin(ReadOnly):
     list_display = ["name", "kind", "state", "version", "problem", "is_default", "checked_at", "by_label"]
     list_filter = ["kind"]
     search_fields = ["name"]
-    exclude = ["kubeconfig"]
+    search_help_text = "The beginning of a name."
     actions = ["test", "remove"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Cluster]:
-        return super().get_queryset(request).defer("kubeconfig")
 
     @admin.action(description="Test the connection")
     def test(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
-        for row in queryset:
-            try:
-                seen, findings = actions.test_cluster(row, by=request.actor)  # type: ignore[attr-defined]
-            except DeployerError as error:
-                messages.error(request, f"{row.name}: {error.message}")
-                continue
+        def tested(row: Cluster) -> str:
+            seen, findings = actions.test_cluster(row, by=request.actor)  # type: ignore[attr-defined]
             missing = [finding.words for finding in findings if finding.state == "missing"]
             if missing:
-                messages.error(request, f"{row.name}: {seen.problem or 'missing: ' + ', '.join(missing)}")
-            else:
-                messages.success(request, f"{row.name} answers ({seen.version}), and every right is there.")
+                raise DeployerError(seen.problem or "missing: " + ", ".join(missing))
+            return f"{row.name} answers ({seen.version}), and every right is there."
+
+        self.each(request, queryset, tested, name="name")
 
     @admin.action(description="Have Deployer forget it")
     def remove(self, request: HttpRequest, queryset: QuerySet[Cluster]) -> None:
-        for row in queryset:
-            try:
-                actions.remove_cluster(row, by=request.actor)  # type: ignore[attr-defined]
-            except DeployerError as error:
-                messages.error(request, error.message)
-            else:
-                messages.success(request, f"Deployer has forgotten {row.name}.")
+        def removed(row: Cluster) -> str:
+            actions.remove_cluster(row, by=request.actor)  # type: ignore[attr-defined]
+            return f"Deployer has forgotten {row.name}."
+
+        self.each(request, queryset, removed, name="name")
 
 
 @admin.register(Registry)
@@ -54,28 +46,23 @@ class RegistryAdmin(ReadOnly):
 
     list_display = ["name", "address", "username", "state", "problem", "is_default", "checked_at", "by_label"]
     search_fields = ["name", "address"]
-    exclude = ["password"]
+    search_help_text = "The beginning of a name, or of an address."
     actions = ["test", "remove"]
 
     @admin.action(description="Test the connection")
     def test(self, request: HttpRequest, queryset: QuerySet[Registry]) -> None:
-        for row in queryset:
-            try:
-                seen, _ = actions.test_registry(row, by=request.actor)  # type: ignore[attr-defined]
-            except DeployerError as error:
-                messages.error(request, f"{row.name}: {error.message}")
-                continue
+        def tested(row: Registry) -> str:
+            seen, _ = actions.test_registry(row, by=request.actor)  # type: ignore[attr-defined]
             if seen.problem:
-                messages.error(request, f"{row.name}: {seen.problem}")
-            else:
-                messages.success(request, f"{row.name} answers.")
+                raise DeployerError(seen.problem)
+            return f"{row.name} answers."
+
+        self.each(request, queryset, tested, name="name")
 
     @admin.action(description="Have Deployer forget it")
     def remove(self, request: HttpRequest, queryset: QuerySet[Registry]) -> None:
-        for row in queryset:
-            try:
-                actions.remove_registry(row, by=request.actor)  # type: ignore[attr-defined]
-            except DeployerError as error:
-                messages.error(request, error.message)
-            else:
-                messages.success(request, f"Deployer has forgotten {row.name}.")
+        def removed(row: Registry) -> str:
+            actions.remove_registry(row, by=request.actor)  # type: ignore[attr-defined]
+            return f"Deployer has forgotten {row.name}."
+
+        self.each(request, queryset, removed, name="name")

@@ -9,6 +9,7 @@ from releases.models import Source
 from releases.models.source import BRANCH_MAX, ON_PUSH
 
 SECRET_MAX = 16_384
+PLACE = ("url", "branch")
 SECRETS = ("token", "deploy_key")
 CREDENTIALS = (*SECRETS, "token_username", "known_hosts", "forget")
 
@@ -73,8 +74,11 @@ class SourceForm(forms.Form):
                 self.fields[name].label = f"{self.fields[name].label or name.capitalize()} (set)"
                 self.fields[name].help_text = "Blank keeps the one that is stored. Another repository forgets it."
 
-    def main_fields(self) -> list[forms.BoundField]:
-        return [field for field in self if field.name not in CREDENTIALS]
+    def place_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name in PLACE]
+
+    def push_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name not in (*PLACE, *CREDENTIALS)]
 
     def credential_fields(self) -> list[forms.BoundField]:
         return [field for field in self if field.name in CREDENTIALS]

@@ -3,8 +3,8 @@
 from typing import Any
 
 from releases import actions, policy
-from releases.models import App, Registry, Source
-from releases.models.cluster import EMBEDDED
+from releases.models import App, Source
+from releases.pages.app_settings import frame
 from releases.pages.origin import web_address
 from releases.pipeline import repositories
 from releases.pipeline.reports import untold
@@ -15,11 +15,9 @@ HEADS_SHOWN = 30
 
 def context(app: App, *, by: Actor) -> dict[str, Any]:
     source = Source.objects.filter(app=app).first()
-    known = {"app": app, "actor": by, "here": "source", "source": source, "on_github": False}
+    known = {**frame(app, "source", "Repository", by=by), "source": source, "on_github": False}
     known["manage_refusals"] = policy.refusals("manage_source", by=by, app=app)
     known["resume_refusals"] = policy.refusals("resume", by=by, app=app)
-    known["registry_refusals"] = policy.refusals("manage_registries", by=by)
-    known["registries"] = [] if app.cluster.kind == EMBEDDED else list(Registry.objects.defer("password"))
     known["webhook_url"] = actions.webhook_url(app)
     if source is None:
         return known

@@ -68,6 +68,18 @@ def orphaned_volumes(app: App) -> list[Orphan]:
     return volumes.orphans(claims, deployments)
 
 
+def entrances(app: App) -> dict[str, list[str]]:
+    """Host → the addresses or names at which whoever serves its Ingress takes requests. Raises ClusterUnavailable."""
+    ingresses, _ = cluster_of(app).list_all("Ingress", app.namespace, labels=manifests.OURS)
+    found: dict[str, list[str]] = {}
+    for ingress in filter(Own(settings.DEPLOYER_INSTALLATION).is_ours, ingresses):
+        balancer = (ingress.get("status") or {}).get("loadBalancer") or {}
+        at = [place.get("ip") or place.get("hostname") or "" for place in balancer.get("ingress") or []]
+        for rule in ingress["spec"].get("rules") or []:
+            found.setdefault(rule.get("host") or "", []).extend(filter(None, at))
+    return found
+
+
 def _process(pod: dict, mask: Mask) -> Process:
     ailment = pods.ailment(pod)
     ended = pods.last_exit(pod)

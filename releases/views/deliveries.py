@@ -10,19 +10,29 @@ from releases.pages import board_for, deliveries_board
 from releases.views.door import Request, deed, page
 
 DIGITS = 20
+EVENT_MAX = 50
 
 
 @page
 def index(request: Request, name: str) -> HttpResponse:
-    """The newest, live; `?before=` older ones, as they are now."""
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < DIGITS:
+    """The newest, live; `?before=` older ones, `?event=` and `?status=` some, as they are now."""
+    if choice := _choice(request):
         policy.require("view", by=request.actor)
         app = get_object_or_404(App, name=name)
-        older = deliveries_board.context(app, by=request.actor, before=int(before))
-        return render(request, "deliveries.html", {**older, "here": "deliveries", "actor": request.actor})
+        return render(request, "deliveries.html", deliveries_board.context(app, by=request.actor, choice=choice))
     board = board_for(f"deliveries.{name}", by=request.actor)
-    return render(request, "deliveries.html", {"board": board, "here": "deliveries", **board.context})
+    return render(request, "deliveries.html", {"board": board, **board.context})
+
+
+def _choice(request: Request) -> deliveries_board.Choice:
+    """What makes no sense is not asked for."""
+    before, event, status = (request.GET.get(name, "") for name in ("before", "event", "status"))
+    is_number = before.isascii() and before.isdigit() and len(before) < DIGITS
+    return deliveries_board.Choice(
+        before=int(before) if is_number else None,
+        event=event if event.isprintable() and len(event) <= EVENT_MAX else "",
+        status=status if status in deliveries_board.FILTERS else "",
+    )
 
 
 @deed

@@ -74,7 +74,7 @@ def registry(request: Request, name: str) -> HttpResponse:
     """Where the images of its builds go."""
     app = actions.use_registry(_app(name), request.POST.get("registry", ""), by=request.actor)
     messages.success(request, f"Images of the next builds go to {app.registry or 'the default registry'}.")
-    return redirect("source", name=name)
+    return redirect("app-images", name=name)
 
 
 @deed
@@ -117,4 +117,4 @@ def _forgetful(form: SourceForm) -> SourceForm:
 
 
 def _app(name: str) -> App:
-    return get_object_or_404(App.objects.select_related("registry", "cluster"), name=name)
+    return get_object_or_404(App.objects.select_related("registry", "cluster").defer("cluster__kubeconfig"), name=name)
