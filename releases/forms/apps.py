@@ -41,21 +41,10 @@ class ScaleForm(Checked):
     count = forms.IntegerField()
 
 
-class VariableForm(Checked):
-    """`change` says which button was pressed: set, stage, remove or remove-staged."""
+class RestartForm(Checked):
+    """`service`: blank for all."""
 
-    CHANGES = [(name, name) for name in ("set", "stage", "remove", "stage-removal")]
-
-    name = forms.CharField(max_length=128)
-    value = forms.CharField(required=False, strip=False)
-    change = forms.ChoiceField(choices=CHANGES)
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        change = data.get("change", "")
-        # Browsers send every line break of a text area as CR LF.
-        value = data.get("value", "").replace("\r\n", "\n")
-        return {**data, "value": value, "remove": "remov" in change, "stage": change.startswith("stage")}
+    service = forms.CharField(required=False, max_length=63)
 
 
 class BuildForm(Checked):

@@ -41,6 +41,9 @@ class App(Authored):
     created_at = models.DateTimeField(auto_now_add=True)
     active_release = models.ForeignKey("Release", null=True, on_delete=models.SET_NULL, related_name="+")
     scale = models.JSONField(default=dict, help_text="service → processes, as last asked for by a person")
+    processes_seen = models.JSONField(
+        default=dict, help_text="service → [ready, wanted], as its cluster said when last looked at"
+    )
     staged = EncryptedJSONField(default=dict, help_text="variable → value, or null to unset: for the next build")
     deleting_at = models.DateTimeField(null=True, help_text="since when everything of it is being taken away")
     rollouts_made = models.PositiveIntegerField(default=0)

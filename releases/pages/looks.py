@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Any
 
 from django.db import close_old_connections
+from django.utils import timezone
 
 from releases.models import App
 
@@ -17,6 +19,7 @@ AT_ONCE = 4  # per cluster: one that is deaf keeps no other from being asked
 
 _pools: dict[int, ThreadPoolExecutor] = {}
 _looks: dict[tuple[str, int], tuple[float, Future]] = {}
+_answers: dict[tuple[str, int], tuple[datetime, Any]] = {}
 _lock = threading.Lock()
 
 
@@ -27,9 +30,14 @@ def look(what: str, app: App, ask: Callable[[], Any], *, fresh_seconds: float) -
     with _lock:
         asked_at, future = _looks.get(key, (0.0, None))
         if future is None or (future.done() and monotonic() - asked_at > fresh_seconds):
-            future = _pool(app.cluster_id).submit(partial(_ask, ask))
+            future = _pool(app.cluster_id).submit(partial(_ask, key, ask))
             _looks[key] = (monotonic(), future)
         return future
+
+
+def last_answer(what: str, app: App) -> tuple[datetime, Any] | None:
+    """What the cluster said last, and when; None: nothing yet, in this web process."""
+    return _answers.get((what, app.pk))
 
 
 def _pool(cluster_id: int) -> ThreadPoolExecutor:
@@ -38,8 +46,10 @@ def _pool(cluster_id: int) -> ThreadPoolExecutor:
     return _pools[cluster_id]
 
 
-def _ask(ask: Callable[[], Any]) -> Any:
+def _ask(key: tuple[str, int], ask: Callable[[], Any]) -> Any:
     try:
-        return ask()
+        answer = ask()
+        _answers[key] = (timezone.now(), answer)
+        return answer
     finally:
         close_old_connections()

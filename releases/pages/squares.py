@@ -1,14 +1,12 @@
 """Processes as squares: one lane per service."""
 
 from collections.abc import Iterable
-from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import datetime
 
-from releases import actions
-from releases.errors import DeployerError
 from releases.models import App, Rollout
-from releases.pages.looks import PATIENCE_SECONDS, look
+from releases.pages.running import running
+from releases.pipeline.inspect import Process
 from releases.policy import Actor
 
 WORDS = {
@@ -20,8 +18,6 @@ WORDS = {
 }
 ORDER = {state: place for place, state in enumerate(WORDS)}
 DRAWN = 200  # squares per service; beyond it a number says the rest
-
-FRESH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,30 +74,35 @@ def of_rollout(rollout: Rollout) -> list[Lane]:
 
 @dataclass(frozen=True)
 class Seen:
-    """What runs, or in words why nobody can say."""
+    """What runs. `trouble`: why nobody can say; the lanes are then as they were `as_of`, or empty."""
 
     lanes: list[Lane]
     trouble: str = ""
     waiting: bool = False
+    as_of: datetime | None = None
+
+    @property
+    def unknown(self) -> bool:
+        return bool(self.trouble or self.waiting) and self.as_of is None
 
 
 def of_app(app: App, *, by: Actor) -> Seen:
-    """As the cluster reports them, or that it does not answer. Never raises, never waits long."""
-    lanes = {name: Lane(name, count) for name, count in desired(app).items()}
-    if not lanes:
+    """As the cluster reports them. Never raises, never waits long."""
+    wanted = desired(app)
+    if not wanted:
         return Seen([])
-    try:
-        ask = partial(actions.processes, app, by=by)
-        processes = look("processes", app, ask, fresh_seconds=FRESH_SECONDS).result(PATIENCE_SECONDS)
-    except NotYet:
-        return Seen(_ordered(lanes.values()), waiting=True)
-    except DeployerError as error:
-        return Seen(_ordered(lanes.values()), trouble=error.message)
+    found = running(app, by=by)
+    services = [process for process in found.processes if not process.is_run]
+    return Seen(lanes_of(services, wanted), found.trouble, found.waiting, found.as_of)
+
+
+def lanes_of(processes: Iterable[Process], wanted: dict[str, int]) -> list[Lane]:
+    lanes = {name: Lane(name, count) for name, count in wanted.items()}
     for process in processes:
         note = process.reason or (f"{process.restarts} restarts" if process.restarts else "")
         state = process.state if process.state in WORDS else "starting"
         _lane(lanes, process.service).squares.append(Square(process.name, state, process.release, note))
-    return Seen(_ordered(lanes.values()))
+    return _ordered(lanes.values())
 
 
 def desired(app: App) -> dict[str, int]:

@@ -49,3 +49,10 @@ APP = {
     "Rollback": Status("↺", "Rolling back", "bad"),
     "Stopped": Status("○", "Nothing runs yet", "quiet"),
 }
+PROCESS = {
+    "ready": Status("✓", "Ready", "ok"),
+    "starting": Status("◐", "Starting", "busy"),
+    "broken": Status("✕", "Broken", "bad"),
+    "stopping": Status("◌", "Stopping", "quiet"),
+    "ended": Status("○", "Ended", "quiet"),
+}

@@ -13,7 +13,7 @@ from django.db import connections
 
 from releases.models import Cluster
 from releases.models.encrypted import Sealed
-from releases.pipeline import cluster_state, domains, reach, runs
+from releases.pipeline import cluster_state, domains, process_counts, reach, runs
 from releases.pipeline.cluster_state import Seen
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def _look(row: Cluster) -> None:
     try:
         seen = cluster_state.look(row)
         cluster_state.note(Cluster.objects.get(pk=row.pk, kubeconfig=row.kubeconfig), seen)
-        for settle in (domains.settle, runs.sweep) if not seen.problem else ():
+        for settle in (process_counts.settle, domains.settle, runs.sweep) if not seen.problem else ():
             _settle(settle, row)
     except Cluster.DoesNotExist:
         logger.debug("%s was changed or removed meanwhile", row)

@@ -5,7 +5,7 @@ from django.db import transaction
 from releases import logs
 from releases.models import App
 from releases.models.locks import locked
-from releases.pipeline import domains, manifests, pruning, pull_secrets, secrets_in_use
+from releases.pipeline import domains, manifests, process_counts, pruning, pull_secrets, secrets_in_use
 from releases.pipeline.ground import Ground
 
 
@@ -30,6 +30,7 @@ def finish(ground: Ground) -> None:
     reason = f"{rollout.release_id} is active on every process."
     if unverified:
         reason += f" Scaled to 0, so not verified: {', '.join(unverified)}."
+    seen = process_counts.counted(ground.view().deployments)
     with transaction.atomic():
         app = locked(App.objects.all()).get(pk=rollout.app_id)
         ground.check()  # an abort takes the same lock: one that was granted is not forgotten here
@@ -37,7 +38,7 @@ def finish(ground: Ground) -> None:
         staged = {name: value for name, value in app.staged.items() if env.get(name) != value}
         ground.say_all([logs.Line("system/deployer", reason), ground.status_line("Updating", "Running")])
         rollout.transition("succeeded", reason=reason)
-        App.objects.filter(pk=app.pk).update(active_release=rollout.release_id, staged=staged)
+        App.objects.filter(pk=app.pk).update(active_release=rollout.release_id, staged=staged, processes_seen=seen)
 
 
 def kept_secrets(ground: Ground) -> set[str]:

@@ -1,23 +1,22 @@
-"""The list of apps, one app, a new app, scaling."""
+"""The list of apps, one app, a new app."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 
 from releases import actions, policy
 from releases.errors import DeployerError
-from releases.forms import AppForm, ScaleForm
-from releases.models import App
+from releases.forms import AppForm
 from releases.pages import board_for
-from releases.views.door import Request, deed, page, status_of
+from releases.views.door import Request, page, status_of
 
 
 @page
 def index(request: Request) -> HttpResponse:
-    board = board_for("apps", by=request.actor)
+    board = board_for("apps", by=request.actor, query=request.GET.dict())
     refusals = policy.refusals("create_app", by=request.actor)
-    return render(request, "apps.html", {"board": board, "create_refusals": refusals, **board.context})
+    return render(request, "apps.html", {"board": board, "here": "apps", "create_refusals": refusals, **board.context})
 
 
 @page
@@ -43,13 +42,4 @@ def new(request: Request) -> HttpResponse:
     elif request.method == "POST":
         status = 422
     refusals = policy.refusals("create_app", by=request.actor)
-    return render(request, "app_new.html", {"form": form, "refusals": refusals}, status=status)
-
-
-@deed
-def scale(request: Request, name: str, service: str) -> HttpResponse:
-    app = get_object_or_404(App, name=name)
-    count = ScaleForm.checked(request.POST)["count"]
-    actions.scale(app, service, count, by=request.actor)
-    messages.success(request, f"{service} is scaled to {count}.")
-    return redirect(app)
+    return render(request, "app_new.html", {"here": "apps", "form": form, "refusals": refusals}, status=status)
