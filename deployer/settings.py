@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 
 from deployer import setting_rules as rules
+from deployer import sign_in
 from deployer.database import prepared
 from deployer.env import BASE_DIR, FILE, HOME, TESTING, env
 
@@ -117,6 +118,10 @@ INSTALLED_APPS = [
     "django_htmx",
     "axes",
     "csp",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
     "releases",
 ]
 
@@ -131,6 +136,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "releases.middleware.ActorMiddleware",
     "axes.middleware.AxesMiddleware",
     "releases.middleware.DatabaseMiddleware",
@@ -188,8 +194,21 @@ LOGOUT_REDIRECT_URL = "sign-in"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_TEMPLATE = "locked_out.html"
+AXES_LOCKOUT_CALLABLE = "releases.views.access.locked_out"
+# Who is told how long it still lasts must be able to believe it: tries meanwhile make it no longer.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+# Of a form that was refused axes keeps all but these.
+AXES_SENSITIVE_PARAMETERS = ["username", "password", "current", "wanted", "again", "csrfmiddlewaretoken"]
 AXES_VERBOSE = False
+
+# Of allauth only how one speaks with GitHub and OpenID Connect: who may come is for `releases.actions.sign_ins` to say.
+SIGN_IN_PROVIDERS, SOCIALACCOUNT_PROVIDERS = sign_in.providers(env)
+SIGN_IN_DOMAINS, SIGN_IN_ROLE = sign_in.guests(env)
+SOCIALACCOUNT_ADAPTER = "releases.views.providers.Adapter"
+SOCIALACCOUNT_QUERY_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if urlsplit(DEPLOYER_URL).scheme == "https" else "http"
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -199,6 +218,10 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "deployer.static_files.Hashed"},
+}
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 # On the disk where uploads end up, rather than in a /tmp that may be memory.
 FILE_UPLOAD_TEMP_DIR = DEPLOYER_UPLOADS if Path(DEPLOYER_UPLOADS).is_dir() else None

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 
-from deployer import login_file
+from deployer import login_file, static_files
 from releases import actions
 from releases.models import Cluster, Person, Token
 
@@ -21,7 +20,7 @@ class Command(BaseCommand):
     help = "Migrates the database, makes the first administrator, makes the cluster known, leaves a login."
 
     def handle(self, *args: object, **options: object) -> None:
-        Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+        static_files.collect()
         try:
             with alone():
                 call_command("migrate", interactive=False, verbosity=0)
