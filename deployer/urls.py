@@ -7,3 +7,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("releases.urls")),
 ]
+
+handler400 = "releases.views.faults.bad_request"

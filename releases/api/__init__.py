@@ -14,6 +14,7 @@ from releases.api import (
     environment,
     lock,
     me,
+    members,
     people,
     processes,
     registries,
@@ -57,6 +58,7 @@ api.add_router("/apps/{app_name}/builds", builds.router, tags=["builds"])
 api.add_router("/apps/{app_name}/releases", releases.router, tags=["releases"])
 api.add_router("/apps/{app_name}/releases", release_content.router, tags=["releases"])
 api.add_router("/apps/{app_name}/rollouts", rollouts.router, tags=["rollouts"])
+api.add_router("/apps/{app_name}/members", members.router, tags=["members"])
 api.add_router("/apps/{app_name}/env", environment.router, tags=["environment"])
 api.add_router("/apps/{app_name}/domains", domains.router, tags=["domains"])
 api.add_router("/apps/{app_name}", lock.router, tags=["lock"])

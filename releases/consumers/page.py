@@ -1,12 +1,14 @@
 """The live parts of a page: drawn anew when something has changed, by the same templates that drew the page."""
 
 import asyncio
+from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 
 from releases.consumers.socket import Socket
 from releases.logs.hear import Nudges
 from releases.pages import Section, board_for
+from releases.pages.section import changed, digests
 from releases.policy import Actor
 
 # Draw at most this often, so that a thousand events cost a browser no more than ten.
@@ -15,13 +17,15 @@ LOOK_WITHOUT_NUDGES_SECONDS = 2.0
 
 
 class PageConsumer(Socket):
-    """`/ws/pages/<topic>`: sends HTML whose elements replace those of the same ID. What did not change is not sent."""
+    """`/ws/pages/<topic>?…`: sends HTML whose elements replace those of the same ID. What did not change is not
+    sent."""
 
     async def run(self) -> None:
         topic = self.scope["url_route"]["kwargs"]["topic"]
         self.watcher = await self.actor()
         self.shown: dict[str, int] = {}
-        group = await database_sync_to_async(_group, thread_sensitive=False)(topic, self.watcher)
+        self.query = _query(self.scope["query_string"])
+        group = await database_sync_to_async(_group, thread_sensitive=False)(topic, self.watcher, self.query)
         async with Nudges(group) as nudges:
             while True:
                 look = await self._draw(topic)
@@ -34,18 +38,29 @@ class PageConsumer(Socket):
 
     async def _draw(self, topic: str) -> float:
         """Send what changed. Gives the seconds after which to look again anyway."""
-        sections, look = await database_sync_to_async(_sections, thread_sensitive=False)(topic, self.watcher)
-        changed = [section for section in sections if self.shown.get(section.name) != section.digest]
-        if changed:
-            await self.send(text_data="".join(section.html for section in changed))
-            self.shown = {section.name: section.digest for section in sections}
+        draw = database_sync_to_async(_sections, thread_sensitive=False)
+        sections, look = await draw(topic, self.watcher, self.query)
+        for html in _messages(changed(sections, self.shown)):
+            await self.send(text_data=html)
+        self.shown = digests(sections)
         return look
 
 
-def _group(topic: str, by: Actor) -> str:
-    return board_for(topic, by=by).group
+def _messages(found: list[Section]) -> list[str]:
+    """Rows of a table come in a message of their own: a browser reads them only where nothing else is before them."""
+    rows = "".join(section.html for section in found if section.html.startswith("<tr"))
+    others = "".join(section.html for section in found if not section.html.startswith("<tr"))
+    return [html for html in (others, rows) if html]
 
 
-def _sections(topic: str, by: Actor) -> tuple[list[Section], float]:
-    board = board_for(topic, by=by)
+def _query(sent: bytes) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(sent.decode("ascii", "replace"), errors="replace").items()}
+
+
+def _group(topic: str, by: Actor, query: dict[str, str]) -> str:
+    return board_for(topic, by=by, query=query).group
+
+
+def _sections(topic: str, by: Actor, query: dict[str, str]) -> tuple[list[Section], float]:
+    board = board_for(topic, by=by, query=query)
     return board.draw(), board.look

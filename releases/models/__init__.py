@@ -9,6 +9,7 @@ from releases.models.domain import Domain
 from releases.models.idempotency_key import IdempotencyKey
 from releases.models.image import Image
 from releases.models.log_line import LogLine
+from releases.models.membership import Membership
 from releases.models.person import Person
 from releases.models.registry import Registry
 from releases.models.release import Release
@@ -26,6 +27,7 @@ __all__ = [
     "IdempotencyKey",
     "Image",
     "LogLine",
+    "Membership",
     "Person",
     "Registry",
     "Release",

@@ -4,7 +4,8 @@ A page's live part is a board: some sections, each a template that is drawn from
 page has, and what they say, is known here alone, so that a page and its live update can't differ.
 """
 
-from releases.pages.board import Board, Section, board_for
-from releases.pages.log_window import ERROR_WORDS, LogWindow
+from releases.pages.board import Board, board_for
+from releases.pages.log_window import LogWindow
+from releases.pages.section import Section
 
-__all__ = ["ERROR_WORDS", "Board", "LogWindow", "Section", "board_for"]
+__all__ = ["Board", "LogWindow", "Section", "board_for"]

@@ -2,8 +2,9 @@
 
 from django.conf import settings
 
-from releases.models import App, Build, Domain, Release
+from releases.models import App, Build, Domain, Release, Source
 from releases.models.actor import Actor
+from releases.models.build import UPLOAD
 from releases.policy.actors import reaches
 from releases.policy.reason import Reason
 
@@ -25,6 +26,19 @@ def too_many_builds(app: App) -> list[Reason]:
         return []
     words = f"{unfinished} builds of {app.name} run or wait, and more are not allowed: wait, or cancel one."
     return [Reason("too_many_builds", words)]
+
+
+def not_again(build: Build) -> list[Reason]:
+    """Why the very same source can't be built once more."""
+    if not build.is_finished:
+        return [Reason("not_over", f"Build {build.pk} is not over yet.")]
+    if build.origin == UPLOAD:
+        words = "Its source was uploaded, and deleted when the build ended: deploy it again from its folder."
+        return [Reason("source_gone", words)]
+    if Source.objects.filter(app=build.app_id).values_list("url", flat=True).first() != build.repository:
+        words = f"{build.repository} is not the app's repository any more."
+        return [Reason("another_repository", words)]
+    return []
 
 
 def images_removed(release: Release, *, anew: bool) -> list[Reason]:

@@ -1,7 +1,6 @@
 """How values are shown: times, durations, people, states."""
 
 import json
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,18 +9,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from releases.logs import plain as words
+from releases.logs import search
 from releases.models.lifecycle import Authored
-from releases.pages.log_window import ERROR_WORDS
 from releases.pages.status import Status
 from releases.policy import Actor
 
 register = template.Library()
 
-_CONTROL = re.compile(
-    r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f]"
-)
 BY_ITSELF = ("push", "pull request")
-_ERROR = re.compile(ERROR_WORDS, re.IGNORECASE)
 
 
 @register.filter
@@ -70,6 +66,13 @@ def elapsed(row: Any, seconds: float) -> SafeString:
     return format_html('<time data-elapsed="{}">{}</time>', since, duration(seconds))
 
 
+@register.simple_tag
+def counting(since: datetime) -> SafeString:
+    """How long it has been since; the browser keeps it counting."""
+    seconds = (timezone.now() - since).total_seconds()
+    return format_html('<time data-elapsed="{}">{}</time>', since.isoformat(), duration(seconds))
+
+
 @register.filter
 def made_by(row: Authored, actor: Actor) -> str:
     """Who made it: `you` to oneself."""
@@ -91,13 +94,12 @@ def pill(status: Status) -> dict[str, Status]:
 @register.filter
 def plain(message: str) -> str:
     """A log message without terminal codes; of what a carriage return overwrites, the last state."""
-    kept = message.rstrip("\r").rpartition("\r")[2]
-    return _CONTROL.sub("", kept)
+    return words.plain(message)
 
 
 @register.filter
 def has_codes(message: str) -> bool:
-    return "\x1b" in message or "\r" in message
+    return words.has_codes(message)
 
 
 @register.filter
@@ -108,12 +110,20 @@ def as_json(message: str) -> str:
 
 @register.filter
 def is_error(message: str) -> bool:
-    return _ERROR.search(message) is not None
+    return search.is_error(message)
 
 
 @register.filter
 def clock(moment: datetime) -> str:
     return moment.strftime("%H:%M:%S")
+
+
+@register.filter
+def digest(image: str) -> str:
+    """As much of an image's digest as tells it from others; of one that has none its whole name."""
+    name, _, whole = image.rpartition("@")
+    kind, _, figures = whole.partition(":")
+    return f"{kind}:{figures[:12]}" if name and figures else image
 
 
 @register.filter

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve, reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from releases.errors import (
     BuildFailed,
@@ -41,7 +41,16 @@ class Request(HttpRequest):
 
 def page(view: View) -> View:
     """A page for people who are signed in; what Deployer refuses is a page of its own."""
+    return login_required(never_cache(require_safe(_drawn(view))))
 
+
+def form_page(view: View) -> View:
+    """A page whose form is sent to the page's own address: a reload, or a sign-in in between, leads back to it. The
+    view writes refusals of what was sent beside the fields."""
+    return login_required(never_cache(require_http_methods(["GET", "HEAD", "POST"])(_drawn(view))))
+
+
+def _drawn(view: View) -> View:
     @functools.wraps(view)
     def drawn(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         _refuse_nul(request)
@@ -53,7 +62,7 @@ def page(view: View) -> View:
             return render(request, "trouble.html", {"error": error}, status=status_of(error))
 
     drawn.is_page = True  # type: ignore[attr-defined]
-    return login_required(never_cache(require_safe(drawn)))
+    return drawn
 
 
 def deed(view: View) -> View:
