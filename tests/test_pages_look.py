@@ -9,7 +9,7 @@ from pages_world import make_rollout, make_world
 from releases import audit, logs, policy
 from releases.errors import ClusterUnavailable
 from releases.models import App, Build, Person
-from releases.pages import app_board, looks
+from releases.pages import events, looks
 from releases.pipeline import inspect
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +24,7 @@ def world():
 def silent_cluster(settings, tmp_path):
     settings.DEPLOYER_KUBECONFIG = str(tmp_path / "none")
     looks._looks.clear()
+    looks._answers.clear()
 
 
 def as_(client, world, role="deployer"):
@@ -75,14 +76,15 @@ def test_nothing_that_is_done_to_an_app_lacks_words():
         if isinstance(call.args[0], ast.Constant) and any(given.arg == "app" for given in call.keywords)
     }
     assert {"run", "lock", "restart"} <= done
-    assert done - set(app_board.WORDS) - {"delete_app"} == set()  # with which its page goes, too
+    assert done - set(events.WORDS) - {"delete_app"} == set()  # with which its page goes, too
 
 
 def test_a_viewer_sees_why_not_beside_the_disabled_button(client, world):
     page = text(as_(client, world, "viewer").get("/apps/hello"))
-    assert "Promote needs the role deployer." in page
-    assert "Scale needs the role deployer." in page
-    assert page.count("<button") == page.count(" disabled") + 1  # all but the one that signs out
+    assert "Promote needs the role deployer, here or in general." in page
+    assert "Scale needs the role deployer, here or in general." in page
+    main = page[page.index("<main") : page.index("</main>")]
+    assert main.count("<button") == main.count(" disabled") > 0
 
 
 def test_while_a_rollout_runs_it_says_which(client, world):
@@ -189,32 +191,6 @@ def test_a_running_rollout_shows_squares_steps_and_abort(client, world):
     assert "Abort and restore" in page and "of about 1:1" in page
 
 
-def test_the_log_is_readable_without_javascript(client, world):
-    rollout = world.rollout(world.newest)
-    logs.append(rollout, [logs.Line("build", f"line {number}") for number in range(1, 701)])
-    as_(client, world)
-    page = text(client.get(rollout.get_absolute_url()))
-    assert page.count("<li id=") == 500 and 'id="L201"' in page and 'id="L200"' not in page
-    assert "?before=201#L200" in page
-    earlier = text(client.get(rollout.get_absolute_url() + "?before=201"))
-    assert earlier.count("<li id=") == 200 and 'id="L1"' in earlier
-    found = client.get(rollout.get_absolute_url() + "/lines?before=201").json()["lines"]
-    assert [line["number"] for line in found] == list(range(1, 201))
-    for odd in ("-1", "x", "9" * 40, "0", "²"):
-        assert client.get(rollout.get_absolute_url(), {"before": odd}).status_code == 200
-
-
-@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
-@pytest.mark.django_db(transaction=True)
-def test_the_raw_log_is_all_of_it_as_text(client, world):
-    rollout = world.rollout(world.newest)
-    logs.append(rollout, [logs.Line("build", f"line {number}") for number in range(1, 2502)])
-    response = as_(client, world).get(rollout.get_absolute_url() + "/log")
-    lines = b"".join(response).decode().splitlines()
-    assert response["Content-Type"].startswith("text/plain")
-    assert len(lines) == 2501 and lines[-1].endswith("Z build line 2501")
-
-
 @pytest.mark.parametrize("path", ["/", "/apps/hello", "/apps/hello/rollouts/1"])
 def test_the_number_of_queries_does_not_grow_with_the_rows(client, world, path, django_assert_max_num_queries):
     as_(client, world)
@@ -222,7 +198,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(client, world, path, 
         App.objects.create(name=f"more-{number}", cluster=world.app.cluster, **world.actor().columns())
         release = world.release(env={"A": str(number)})
         world.rollout(release, "rolled_back", reason="no")
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(22):
         client.get(path)
 
 

@@ -35,6 +35,7 @@ MAY = {
     "unlock": DEPLOYERS,
     "delete_app": {"administrator"},
     "abandon_app": {"administrator"},
+    "manage_members": {"administrator"},
     "manage_tokens": EVERYBODY,
     "manage_people": {"administrator"},
     "manage_clusters": {"administrator"},

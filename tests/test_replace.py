@@ -182,8 +182,9 @@ def test_what_may_not_begin_any_more_is_dropped_and_that_is_written_down(app, de
     assert actions.start_next(app.pk) is None
     assert waiting(app) is None and app.rollouts.count() == 1
     entry = AuditEntry.objects.get(action="drop_promote")
-    assert (entry.subject, entry.detail["reasons"]) == (release.pk, ["Promote needs the role deployer."])
-    assert fresh(release.build).refusals == ["Promote needs the role deployer."]
+    words = "Promote needs the role deployer, here or in general."
+    assert (entry.subject, entry.detail["reasons"]) == (release.pk, [words])
+    assert fresh(release.build).refusals == [words]
 
 
 def test_what_is_dropped_leaves_no_copy_with_todays_environment_behind(app, deployer):

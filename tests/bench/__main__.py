@@ -19,10 +19,12 @@ from tests.bench import (
     deliveries,
     doom,
     events,
+    first_screen,
     followers,
     kills,
     lines,
     memory,
+    pages,
     promote,
     update,
 )
@@ -49,6 +51,8 @@ def main() -> None:
         "api": api.measure,
         "followers": followers.measure,
         "crowd": crowd.measure,
+        "pages": pages.measure,
+        "screen": first_screen.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(parts)}, kills; all, if none is named")
