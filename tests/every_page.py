@@ -50,7 +50,6 @@ PAGES: dict[str, list[str]] = {
     "find": ["/find?q=sh"],
     "words": ["/help/words"],
     "people": ["/people"],
-    "person-new": ["/people/new"],
     "person": ["/people/{person}"],
     "account": ["/account"],
 }
@@ -64,7 +63,7 @@ scale restart process-stop activity-csv app-activity-csv history-csv app-release
 domain-remove app-token-revoke app-unlock discard-staged source-change source-secret source-test source-remove
 app-registry resume build-new replay app-logs-raw build-log build-lines build-search cancel promote rollback
 rollout-log rollout-lines rollout-search abort cluster-change cluster-test cluster-remove registry-change
-registry-test registry-remove theme member-remove person-change person-let-in person-shut-out person-link
+registry-test registry-remove theme member-remove person-let-in person-shut-out person-link
 person-unlock person-token-revoke account-password account-token-new account-token-revoke account-connect
 account-disconnect account-sign-out-elsewhere sign-in-with github_callback openid_connect_callback sign-out healthz
 readyz compare-reveal build-again release-reveal env-discard

@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 TOGETHER = {
     "tests/journeys/test_database.py": "journeys in the first house",
     "tests/journeys/test_faults.py": "journeys in the first house",
-    "tests/journeys/test_browser.py": "journeys in the first house",
+    "tests/journeys/test_browser": "journeys in the first house",
     "tests/journeys/": "journeys in the second house",
     "tests/images/": "images",
     "tests/running/": "running",

@@ -24,7 +24,7 @@ def list_context() -> dict[str, Any]:
 
 
 def context(row: Cluster, *, by: Actor) -> dict[str, Any]:
-    apps = list(row.apps.only("id", "name")[: APPS_SHOWN + 1])
+    apps = list(row.apps.only("id", "name", "cluster_id")[: APPS_SHOWN + 1])
     shown = status.CLUSTER[row.state]
     return {
         "cluster": row,

@@ -23,7 +23,7 @@ def list_context() -> dict[str, Any]:
 
 
 def context(row: Registry, *, by: Actor) -> dict[str, Any]:
-    apps = list(row.apps.only("id", "name").order_by("name")[: APPS_SHOWN + 1])
+    apps = list(row.apps.only("id", "name", "registry_id").order_by("name")[: APPS_SHOWN + 1])
     shown = status.REGISTRY[row.state]
     return {
         "registry": row,

@@ -4,9 +4,11 @@ import itertools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.journeys import browsing, sources
 from tests.journeys.app import App
 from tests.journeys.house import QUICK, House
 
@@ -40,5 +42,30 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def app(house: House) -> Iterator[App]:
     """An app with nothing in it yet. What runs of it ends with the test, so that the next has the machine."""
     app = house.app(f"app-{next(_numbers)}")
+    yield app
+    house.api.delete(f"/apps/{app.name}", params={"confirm": app.name})
+
+
+@pytest.fixture(scope="module")
+def page(house: House) -> Iterator[Any]:
+    """A signed-in administrator's tab."""
+    with browsing.a_browser() as browser:
+        page = browsing.a_tab(browser)
+        browsing.sign_in_by(page, house.manage("password", "--link"), "admin")
+        yield page
+
+
+@pytest.fixture
+def quiet(page: Any) -> Iterator[Any]:
+    """The tab, on whose console no error may appear."""
+    with browsing.without_complaint(page):
+        yield page
+
+
+@pytest.fixture(scope="module")
+def shop(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app with something that runs, for all stories of a file. Each makes what else it needs."""
+    app = house.app(f"shop-{next(_numbers)}")
+    app.deployed(sources.serving(tmp_path_factory.mktemp("first"), "first"))
     yield app
     house.api.delete(f"/apps/{app.name}", params={"confirm": app.name})

@@ -18,6 +18,8 @@ class Visitor(socketserver.StreamRequestHandler):
             path = line.split()[1].decode()
             while self.rfile.readline().strip():
                 pass
+            if path.startswith("/say/"):
+                print(path[5:], flush=True)
             status = HEALTH if path == "/health" else "200 OK"
             body = ("version " + VERSION + " colour " + os.environ.get("COLOUR", "none")).encode()
             self.wfile.write(f"HTTP/1.1 {{status}}\\r\\nContent-Length: {{len(body)}}\\r\\n\\r\\n".encode() + body)
@@ -68,7 +70,7 @@ def write(folder: Path, text: dict[str, Any] | str, files: dict[str, str] | None
 
 
 def serving(folder: Path, version: str, **options: Any) -> Path:
-    """An app that answers `version VERSION colour COLOUR` to everybody."""
+    """An app that answers `version VERSION colour COLOUR` to everybody, and writes what comes after `/say/`."""
     return write(folder, manifest(**options), {"server.py": SERVER.format(version=version, health="200 OK")})
 
 

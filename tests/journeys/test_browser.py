@@ -1,89 +1,52 @@
-"""What a person sees: sign in, create, promote, watch, roll back. In a real Chromium."""
+"""What a person does: sign in, create, promote, roll back, edit variables, connect. In a real Chromium."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests import chromium, github_payloads
-from tests.journeys import sources
+from tests import github_payloads
+from tests.journeys import browsing, sources
 from tests.journeys.app import App
+from tests.journeys.browsing import expect, is_promoted, shoot, stay, stayed
 from tests.journeys.house import House
-from tests.journeys.waiting import until
-from tests.web_server import ROOT
 
 pytestmark = pytest.mark.browser
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-
-SHOTS = ROOT / "test-results"
-WIDTHS = (1200, 390)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="module")
-def page(house: House) -> Iterator[Any]:
-    """A signed-in administrator's tab."""
-    path = chromium.find()
-    if not path:
-        pytest.skip(chromium.why_not())
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.set_default_timeout(20_000)
-        page.goto(house.manage("password", "--link"))
-        page.get_by_role("button", name="Sign in as admin").click()
-        page.wait_for_url(f"{house.url}/")
-        yield page
-        browser.close()
+def test_one_signs_in_by_a_link_and_from_then_on_by_a_password(page: Any, house: House) -> None:
+    """With a browser that knows nobody yet."""
+    made = house.api.post("/people", json={"username": "ada", "role": "deployer"})
+    assert made.status_code == 201, made.text
+    link = house.api.post("/people/ada/link").json()["url"]
+    password = "four ducks on a pond"
+    context = page.context.browser.new_context()
+    with browsing.without_complaint(context.new_page()) as tab:
+        tab.goto(f"{house.url}/account")
+        expect(tab.get_by_role("heading", name="Sign in")).to_be_visible()
+        browsing.sign_in_by(tab, link, "ada")
+
+        tab.get_by_role("link", name="ada · deployer").click()
+        tab.get_by_label("New password").fill(password)
+        tab.get_by_label("The new one again").fill(password)
+        tab.get_by_role("button", name="Set it").click()
+        expect(tab.get_by_label("Your present password")).to_be_visible()
+        tab.get_by_role("button", name="Sign out", exact=True).click()
+
+        for tried in ("four drakes on a pond", password):
+            tab.get_by_label("Name").fill("ada")
+            tab.get_by_label("Password").fill(tried)
+            tab.get_by_role("button", name="Sign in", exact=True).click()
+            if tried != password:
+                expect(tab.get_by_role("alert")).to_contain_text("name or password")
+                shoot(tab, "sign-in-wrong")
+        expect(tab.get_by_role("heading", name="Apps", exact=True)).to_be_visible()
+    context.close()
 
 
-@pytest.fixture
-def quiet(page: Any) -> Iterator[Any]:
-    """The tab, on whose console no error may appear."""
-    errors: list[str] = []
-
-    def hear(message: Any) -> None:
-        if message.type == "error":
-            errors.append(message.text)
-
-    def catch(error: Any) -> None:
-        errors.append(str(error))
-
-    page.on("console", hear)
-    page.on("pageerror", catch)
-    yield page
-    page.remove_listener("console", hear)
-    page.remove_listener("pageerror", catch)
-    assert errors == []
-
-
-def shoot(page: Any, name: str) -> None:
-    """The page as it is, light and dark, wide and narrow. Nothing may stick out of a narrow one."""
-    SHOTS.mkdir(exist_ok=True)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.screenshot(path=SHOTS / f"{name}-{scheme}-{width}.png")
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{name} is {wide} px wide in a window of {width} px"
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1200, "height": 900})
-
-
-def stay(page: Any) -> None:
-    """Leaves a mark that a reload would wipe out."""
-    page.evaluate("window.hereSince = 1")
-
-
-def stayed(page: Any) -> bool:
-    return page.evaluate("window.hereSince === 1")
-
-
-def test_from_a_new_app_to_a_rollback(quiet: Any, house: House, tmp_path: Path) -> None:
+def test_from_a_new_app_to_its_first_active_release(quiet: Any, house: House, tmp_path: Path) -> None:
     page = quiet
     page.goto(f"{house.url}/apps/new")
     page.get_by_label("Name").fill("window")
@@ -92,70 +55,109 @@ def test_from_a_new_app_to_a_rollback(quiet: Any, house: House, tmp_path: Path) 
     app = App(house, "window")
     stay(page)
 
-    first = app.built(sources.serving(tmp_path / "v1", "v1", count=3))
-    promote = page.get_by_role("button", name=f"Promote {first}")
+    release = app.built(sources.serving(tmp_path, "v1"))
+    promote = page.get_by_role("button", name=f"Promote {release}")
     promote.wait_for()
     assert stayed(page), "the new release did not come by itself"
+    page.get_by_label("Note").fill("the very first one")
     shoot(page, "app-with-a-release")
-
     promote.click()
     page.wait_for_url(f"{house.url}/apps/window/rollouts/1")
-    stay(page)
-    page.locator("section.log li", has_text="Scaled up replica set").first.wait_for()
-    page.locator(".procs i.p").first.wait_for()
-    shoot(page, "rollout-under-way")
-    page.locator("section.log li", has_text="is active on every process").wait_for()
-    page.locator("#rollout-head .pill.ok").wait_for()
-    page.get_by_text("3 / 3 ready").wait_for()
-    assert page.locator(".procs i.p.ready").count() == 3 or page.locator(".procs i.p").count() == 3
-    assert stayed(page), "the page was loaded anew"
-    numbers = [int(text) for text in page.locator("section.log li .n").all_inner_texts()]
-    assert numbers == list(range(1, len(app.log("/rollouts/1")) + 1))
-    shoot(page, "rollout-succeeded")
-
-    app.deployed(sources.serving(tmp_path / "v2", "v2", count=3))
-    page.goto(f"{house.url}/apps/window")
-    shoot(page, "app")
-    page.locator(f"#row-{first}").click()
-    page.wait_for_url(f"{house.url}/apps/window/rollouts/3")
-    page.locator("#rollout-head .pill.ok").wait_for()
+    expect(page.locator("#rollout-head")).to_contain_text("“the very first one”")
+    is_promoted(page)
+    expect(page.locator(".outcome")).to_contain_text(f"{release} is active")
     app.answers("version v1")
 
-    page.goto(house.url)
-    page.get_by_role("link", name="window").first.wait_for()
+    page.get_by_role("link", name="window").first.click()
+    expect(page.locator("#app-head .pill")).to_contain_text("Running")
+    expect(page.locator("#app-head")).to_contain_text(f"Active: {release}")
+    shoot(page, "app")
+    page.get_by_role("link", name="Apps", exact=True).click()
+    expect(page.locator("#row-window")).to_contain_text("2/2 ready")
     shoot(page, "apps")
 
 
-def test_a_failed_rollout_says_why(quiet: Any, house: House, app: App, tmp_path: Path) -> None:
+def test_one_promotes_without_a_mouse(quiet: Any, house: House, shop: App, tmp_path: Path) -> None:
     page = quiet
-    app.deployed(sources.serving(tmp_path / "v1", "v1"))
-    source = sources.write(tmp_path / "bad", sources.manifest(), {"server.py": sources.CRASH})
-    number = app.promote(app.built(source))
-    page.goto(f"{house.url}/apps/{app.name}/rollouts/{number}")
-    stay(page)
-    page.locator("#rollout-head .pill", has_text=re.compile("Rolled back")).wait_for()
-    cause = page.locator("#rollout-progress .cause")
-    cause.wait_for()
-    words = cause.inner_text()
-    assert "exited with 3" in words and "no queue at QUEUE_URL" in words, words
-    assert stayed(page)
-    shoot(page, "rollout-rolled-back")
+    release = shop.built(sources.serving(tmp_path, "typed"))
+    page.goto(f"{house.url}/clusters")
+    page.keyboard.press("Control+k")
+    page.keyboard.type(shop.name)
+    expect(page.get_by_role("option", selected=True)).to_contain_text(shop.name)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{house.url}/apps/{shop.name}")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type(f"promote {shop.name}")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{house.url}/apps/{shop.name}#app-next")
+    walk_to(page, page.get_by_label("Note"))
+    page.keyboard.type("by hand")
+    walk_to(page, page.get_by_role("button", name=f"Promote {release}"))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{house.url}/apps/{shop.name}/rollouts/*")
+    expect(page.locator("#rollout-head")).to_contain_text("“by hand”")
+    is_promoted(page)
+    shop.answers("version typed")
 
 
-def test_a_build_s_page_shows_its_log(quiet: Any, house: House, app: App, tmp_path: Path) -> None:
+def walk_to(page: Any, place: Any) -> None:
+    """With the Tab key, in a few steps."""
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        if place.evaluate("(element) => element === document.activeElement"):
+            return
+    raise AssertionError(f"{place} is more than 8 steps away")
+
+
+def test_one_rolls_back_and_is_told_what_that_brings_back(quiet: Any, house: House, shop: App, tmp_path: Path) -> None:
     page = quiet
-    release = app.built(sources.serving(tmp_path / "v1", "v1"))
-    build = app.get(f"/releases/{release}")["build"]
-    page.goto(f"{house.url}/apps/{app.name}/builds/{build}")
-    page.locator("section.log li", has_text=f"Release: {release}").wait_for()
-    shoot(page, "build")
+    good = shop.release
+    answer = shop.ask()[1]
+    shop.deployed(sources.serving(tmp_path, "regretted"))
+    page.goto(f"{house.url}/apps/{shop.name}")
+    page.locator(f"#release-{good}").get_by_role("link", name=good).click()
+    told = page.locator("section", has=page.get_by_role("heading", name="Roll back to it"))
+    expect(told).to_contain_text("A copy of this release is made and promoted. It brings back:")
+    expect(told).to_contain_text(shop.get(f"/releases/{good}")["build"])
+    expect(told).to_contain_text("Database migrations are not reverted.")
+    shoot(page, "release-to-roll-back-to")
+    page.get_by_label("Why").fill("the new one is slow")
+    page.get_by_role("button", name=f"Roll back to {good}").click()
+
+    page.wait_for_url(f"{house.url}/apps/{shop.name}/rollouts/*")
+    is_promoted(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Rolled back to {good}")
+    shop.answers(answer)
+    assert shop.release != good, "the older release itself was promoted, not a copy"
+
+
+def test_one_edits_variables_and_promotes_them(quiet: Any, house: House, shop: App) -> None:
+    page = quiet
+    page.goto(f"{house.url}/apps/{shop.name}/env")
+    page.get_by_label("Name of a variable").first.fill("COLOUR")
+    page.get_by_label("Its value").first.fill("green")
+    page.get_by_label("Name of a variable").nth(1).fill("GREETING")
+    page.get_by_label("Its value").nth(1).fill("good morning")
+    page.get_by_label("Why").fill("green is calmer")
+    page.get_by_role("button", name="Save and promote").click()
+    page.wait_for_url(f"{house.url}/apps/{shop.name}/rollouts/*")
+    is_promoted(page)
+    shop.answers("colour green")
+
+    page.get_by_role("link", name=shop.name, exact=True).click()
+    page.get_by_role("link", name="Environment").click()
+    value = page.get_by_label("Value of COLOUR")
+    expect(value).to_have_value("")
+    page.get_by_role("button", name="Show values").click()
+    expect(value).to_have_value("green")
+    shoot(page, "environment")
 
 
 def test_a_repository_is_connected_and_its_deliveries_come_by_themselves(quiet: Any, house: House, app: App) -> None:
     """With the keyboard alone from the replay on."""
     page = quiet
     page.goto(f"{house.url}/apps/{app.name}/source")
-    shoot(page, "source-none")
     page.get_by_label("Repository").fill("https://git.invalid/ada/engine.git")
     page.get_by_label("A push to the branch does").select_option("Nothing")
     page.get_by_role("button", name="Connect").click()
@@ -170,7 +172,6 @@ def test_a_repository_is_connected_and_its_deliveries_come_by_themselves(quiet: 
     assert sent.status_code == 202, sent.text
     page.get_by_text("skipped: a push does nothing here").wait_for()
     assert stayed(page), "the delivery did not come by itself"
-    shoot(page, "deliveries")
     page.get_by_role("button", name="Replay the push").focus()
     page.keyboard.press("Enter")
     page.get_by_text("replayed by admin").wait_for()
@@ -179,19 +180,6 @@ def test_a_repository_is_connected_and_its_deliveries_come_by_themselves(quiet: 
     page.locator("summary", has_text="Build commit").focus()
     for key in ("Enter", "Tab", "v", "1", "Tab", "Tab", "Enter"):
         page.keyboard.press(key)
-    page.wait_for_url(f"{house.url}/apps/{app.name}/builds/*")
+    page.wait_for_url(re.compile(f"{house.url}/apps/{app.name}/builds/B"))
     page.locator("#build-facts", has_text="git.invalid").wait_for()
     shoot(page, "build-from-git")
-    page.goto(f"{house.url}/registries")
-    shoot(page, "registries-none")
-
-
-def test_a_page_lives_on_when_the_web_server_was_away(page: Any, house: House, app: App, tmp_path: Path) -> None:
-    page.goto(f"{house.url}/apps/{app.name}")
-    stay(page)
-    with page.expect_event("console", lambda message: message.type == "error"):
-        house.kill("web")
-    until(house.is_ready, "a web server again")
-    release = app.built(sources.serving(tmp_path / "v1", "v1"))
-    page.get_by_role("button", name=f"Promote {release}").wait_for()
-    assert stayed(page)
