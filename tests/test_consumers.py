@@ -151,6 +151,32 @@ async def test_a_page_is_drawn_at_once_and_again_when_something_changes(world):
     await there.disconnect()
 
 
+async def test_who_did_it_reads_you_and_everybody_else_the_name(world):
+    rollout = await sync_to_async(world.rollout)(world.newest)
+    other = await sync_to_async(Person.objects.create_person)("bob", role="deployer")
+    theirs = await connected("/ws/pages/rollout.hello.3", world.people["deployer"])
+    others = await connected("/ws/pages/rollout.hello.3", other)
+    assert "by you" in await theirs.receive_from(timeout=5)
+    assert "by a-deployer" in await others.receive_from(timeout=5)
+    await sync_to_async(Rollout.objects.filter(pk=rollout.pk).update)(note="because")
+    await asyncio.sleep(page.PAUSE_SECONDS * 2)
+    await tell(f"page.app-{world.app.pk}")
+    assert "by you" in await theirs.receive_from(timeout=5)
+    assert "by a-deployer" in await others.receive_from(timeout=5)
+    await theirs.disconnect()
+    await others.disconnect()
+
+
+async def test_each_sees_the_buttons_that_are_theirs(world):
+    await sync_to_async(world.rollout)(world.newest)
+    may = await connected("/ws/pages/rollout.hello.3", world.people["deployer"])
+    may_not = await connected("/ws/pages/rollout.hello.3", world.people["viewer"])
+    assert "needs the role deployer" not in await may.receive_from(timeout=5)
+    assert "needs the role deployer" in await may_not.receive_from(timeout=5)
+    await may.disconnect()
+    await may_not.disconnect()
+
+
 async def test_what_did_not_change_is_not_sent(world):
     there = await connected("/ws/pages/apps", world.people["viewer"])
     await there.receive_from(timeout=5)

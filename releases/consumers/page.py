@@ -5,10 +5,11 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 
+from releases.consumers.drawing import audience_of, drawing_for
 from releases.consumers.socket import Socket
 from releases.logs.hear import Nudges
 from releases.pages import Section, board_for
-from releases.pages.section import changed, digests
+from releases.pages.section import changed, digests, read_by
 from releases.policy import Actor
 
 # Draw at most this often, so that a thousand events cost a browser no more than ten.
@@ -21,25 +22,29 @@ class PageConsumer(Socket):
     sent."""
 
     async def run(self) -> None:
-        topic = self.scope["url_route"]["kwargs"]["topic"]
-        self.watcher = await self.actor()
-        self.shown: dict[str, int] = {}
+        self.topic = self.scope["url_route"]["kwargs"]["topic"]
         self.query = _query(self.scope["query_string"])
-        group = await database_sync_to_async(_group, thread_sensitive=False)(topic, self.watcher, self.query)
+        self.shown: dict[str, int] = {}
+        watcher = await self.actor()
+        group = await database_sync_to_async(_group, thread_sensitive=False)(self.topic, watcher, self.query)
         async with Nudges(group) as nudges:
             while True:
-                look = await self._draw(topic)
+                look = await self._draw()
                 await asyncio.sleep(PAUSE_SECONDS)
                 await nudges.wait(look if nudges.reliable else LOOK_WITHOUT_NUDGES_SECONDS)
 
     async def actor(self) -> Actor:
+        """And what they see: whose rights have changed is shown other buttons."""
         self.watcher = await super().actor()
+        audience = await database_sync_to_async(audience_of, thread_sensitive=False)(self.topic, self.watcher)
+        self.drawing = drawing_for(self.topic, self.query, audience)
         return self.watcher
 
-    async def _draw(self, topic: str) -> float:
+    async def _draw(self) -> float:
         """Send what changed. Gives the seconds after which to look again anyway."""
-        draw = database_sync_to_async(_sections, thread_sensitive=False)
-        sections, look = await draw(topic, self.watcher, self.query)
+        sections, look = await self.drawing.now()
+        if self.watcher.person is not None:
+            sections = read_by(self.watcher.person.pk, sections)
         for html in _messages(changed(sections, self.shown)):
             await self.send(text_data=html)
         self.shown = digests(sections)
@@ -59,8 +64,3 @@ def _query(sent: bytes) -> dict[str, str]:
 
 def _group(topic: str, by: Actor, query: dict[str, str]) -> str:
     return board_for(topic, by=by, query=query).group
-
-
-def _sections(topic: str, by: Actor, query: dict[str, str]) -> tuple[list[Section], float]:
-    board = board_for(topic, by=by, query=query)
-    return board.draw(), board.look

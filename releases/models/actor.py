@@ -13,7 +13,7 @@ class Actor:
     """`label` is how the history names them; `role` is None for nobody that we know.
 
     With a token also what that is good for: `scopes` (None: all that the role allows) and `apps`, by primary key
-    (None: all there are).
+    (None: all there are). `member_of`: app and role, where that is known already.
     """
 
     label: str
@@ -22,10 +22,13 @@ class Actor:
     token: Token | None = None
     scopes: frozenset[str] | None = None
     apps: frozenset[int] | None = None
+    member_of: frozenset[tuple[int, str]] | None = None
 
     @cached_property
     def roles(self) -> dict[int, str]:
         """App by primary key → the person's role as its member: read when first asked for, and once."""
+        if self.member_of is not None:
+            return dict(self.member_of)
         if self.person is None or self.role is None:
             return {}
         return dict(Membership.objects.filter(person=self.person).values_list("app_id", "role"))

@@ -8,6 +8,7 @@ from django.utils.dateparse import parse_datetime
 
 from releases.models import Rollout
 from releases.models.lifecycle import Authored
+from releases.pages import whose
 from releases.pages.durations import in_words, seconds_taken
 from releases.pages.rollout_steps import turned_round
 from releases.pages.whence import whence
@@ -51,7 +52,7 @@ def made_how(row: Authored, *, by: Actor) -> str:
     came = whence(row)
     if row.by_id is None and came.way in ("push", "pull request"):
         return came.name
-    who = "you" if by.person is not None and row.by_id == by.person.pk else came.name
+    who = whose.name_of(row, came.name, to=by)
     how = f"with the {came.words}" if came.token else came.words
     return ", ".join(filter(None, [f"by {who}", how]))
 

@@ -3,8 +3,10 @@
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+from releases.pages import whose
 
 # A browser counts seconds and minutes by itself: a section whose times alone have moved on is not drawn again.
 _TIMES = re.compile(r"(<time\b[^>]*>)[^<]*")
@@ -23,6 +25,14 @@ class Section:
     def digest(self) -> int:
         said = "\n".join(part.name for part in self.parts) if self.parts else _TIMES.sub(r"\1", self.html)
         return zlib.crc32(said.encode())
+
+
+def read_by(person_id: int, sections: Sequence[Section]) -> list[Section]:
+    """Of a drawing for several what one of them reads."""
+    return [
+        replace(each, html=whose.read_by(person_id, each.html), parts=read_by(person_id, each.parts))
+        for each in sections
+    ]
 
 
 def changed(sections: Sequence[Section], shown: Mapping[str, int]) -> list[Section]:

@@ -29,6 +29,11 @@ def actor_with(token: Token) -> Actor:
     )
 
 
+def anybody_like(by: Actor) -> Actor:
+    """Nobody in particular, with the rights of `by`: equal for all who have the same."""
+    return Actor("", by.role, scopes=by.scopes, apps=by.apps, member_of=frozenset(by.roles.items()))
+
+
 def author_of(row: Authored) -> Actor:
     """Who made `row`, with the rights that they have today."""
     if getattr(row, "is_automatic", False):

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from releases.logs import plain as words
 from releases.logs import search
 from releases.models.lifecycle import Authored
+from releases.pages import whose
 from releases.pages.status import Status
 from releases.policy import Actor
 
@@ -76,7 +77,13 @@ def counting(since: datetime) -> SafeString:
 @register.filter
 def made_by(row: Authored, actor: Actor) -> str:
     """Who made it: `you` to oneself."""
-    return "you" if actor.person is not None and row.by_id == actor.person.pk else row.by_label
+    return whose.name_of(row, row.by_label, to=actor)
+
+
+@register.simple_tag
+def who(row: Authored, name: str, actor: Actor) -> str:
+    """The same, where the history's `name` for them is read off the label: without the way they came."""
+    return whose.name_of(row, name, to=actor)
 
 
 @register.filter
