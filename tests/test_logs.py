@@ -131,6 +131,11 @@ def test_a_line_is_one_line(build):
     assert "\n" not in message and "\r" not in message
 
 
+def test_of_a_progress_bar_the_last_state_is_kept(build):
+    said(build, "10 %\r55 %\r100 %\r", "whole\r\nline", "\r\r")
+    assert [line.message for line in logs.after(build.owner, 0)] == ["100 %", "whole line", ""]
+
+
 def test_half_a_character_does_not_stop_the_log(build):
     said(build, "a lone surrogate \ud800 from a program that writes no UTF-8")
     assert stored(build)[0][1].startswith("a lone surrogate ")

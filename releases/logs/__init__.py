@@ -20,7 +20,6 @@ from releases.models.log_line import SOURCE_KEY_MAX, STREAM_MAX
 from releases.models.storable import storable
 
 MESSAGE_MAX = 16_384
-LINE_ENDS = str.maketrans("\n\r", "  ")
 COLUMNS = ("owner", "number", "time", "stream", "message", "source_key")
 
 __all__ = ["Line", "Mask", "after", "append", "clean", "cluster_changed", "flush", "nudge", "pages_changed", "topic"]
@@ -105,8 +104,13 @@ def _insert(owner: str, first: int, lines: list[Line], mask: Mask | None) -> Non
 
 
 def clean(message: str) -> str:
-    """One line of bounded length that every database stores (no NUL, no half of a surrogate pair)."""
-    message = message.rstrip("\r\n")
+    """One line of bounded length that every database stores (no NUL, no half of a surrogate pair).
+
+    Of what a carriage return overwrites, a progress bar say, the last state, as a terminal shows it.
+    """
+    message = message.rstrip("\r\n").replace("\r\n", " ")
+    if "\r" in message:
+        message = next((part for part in reversed(message.split("\r")) if part), "")
     if len(message) > MESSAGE_MAX:
         message = message[:MESSAGE_MAX] + " [cut]"
-    return storable(message.translate(LINE_ENDS))
+    return storable(message.replace("\n", " "))
