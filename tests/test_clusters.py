@@ -333,13 +333,13 @@ def test_the_cluster_is_asked_for_and_shown_where_there_are_several(admin, far):
     client = client_of(admin)
     assert "<select" not in client.get("/apps/new").content.decode()
     assert client.post("/apps/new", {"name": "shop"}).url == "/apps/shop"
-    assert "In <a" not in client.get("/apps/shop").content.decode()
+    assert 'in <a href="/clusters/' not in client.get("/apps/shop").content.decode()
     actions.create_cluster("near", by=admin, kubeconfig=TEXT)
     form = client.get("/apps/new").content.decode()
     assert '<option value="far" selected>' in form and '<option value="near">' in form
     assert client.post("/apps/new", {"name": "desk", "cluster": "near"}).url == "/apps/desk"
     assert App.objects.get(name="desk").cluster.name == "near"
-    assert 'In <a href="/clusters/near">near</a>' in client.get("/apps/desk").content.decode()
+    assert 'in <a href="/clusters/near">near</a>' in client.get("/apps/desk").content.decode()
     assert "in near" in client.get("/").content.decode()
     assert client.post("/apps/new", {"name": "x", "cluster": "away"}).status_code == 422
 

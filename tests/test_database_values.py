@@ -29,7 +29,7 @@ def test_what_the_cluster_says_is_stored_whatever_it_holds(rollout):
     for known in (rollout, Rollout.objects.get(pk=rollout.pk)):
         assert known.reason == known.hint == STORED
         assert known.evidence == [STORED, 3, None]
-        assert known.progress == {STORED: [{"uid": STORED, "count": 2}]}
+        assert known.progress[STORED] == [{"uid": STORED, "count": 2}]
         assert len(known.cause) == 40 and known.cause.endswith("…")
 
 
