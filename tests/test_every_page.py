@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def world(server: WebServer) -> dict[str, Any]:
-    return server.behind("from tests import every_page; answer = every_page.make()")
+    return server.behind("from tests import every_page_world; answer = every_page_world.make()")
 
 
 @pytest.fixture(scope="module")
@@ -49,43 +49,61 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def signed_in(server: WebServer, world: dict[str, Any], browser: Any) -> Any:
-    """The cookies of an administrator."""
-    page = browser.new_page()
-    page.goto(f"{server.url}/sign-in")
-    page.get_by_label("Name").fill("ann")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(f"{server.url}/")
-    state = page.context.storage_state()
-    page.context.close()
-    return state
+class Looker:
+    """Somebody with a tab, who looks at one page after the other and says what is wrong with it."""
 
+    def __init__(self, browser: Any, server: WebServer, world: dict[str, Any]) -> None:
+        self.server, self.world = server, world
+        self.page = browser.new_page(reduced_motion="reduce")
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.faults: list[str] = []
 
-def look_at(browser: Any, url: str, path: str, state: Any = None) -> list[str]:
-    """What is wrong with the page, in whichever look. Its pictures are kept."""
-    page = browser.new_page(storage_state=state)
-    page.set_default_timeout(20_000)
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(url + path)
-    for scheme, width in LOOKS:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.set_viewport_size({"width": width, "height": 900})
-        page.screenshot(path=SHOTS / f"{_named(path)}-{scheme}-{width}.png", full_page=True)
-        faults += [f"{scheme}, {width} px: {fault}" for fault in violations(page)]
-    page.set_viewport_size({"width": NARROWEST, "height": 900})
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    if wide > NARROWEST:
-        faults.append(f"{wide} px wide in a window of {NARROWEST} px")
-    page.context.close()
-    return faults
+    def signs_in(self) -> "Looker":
+        """As the administrator."""
+        self.page.goto(f"{self.server.url}/sign-in")
+        self.page.get_by_label("Name").fill("ann")
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        self.page.wait_for_url(f"{self.server.url}/")
+        return self
+
+    def faults_of(self, path: str, status: int = 200) -> str:
+        """In whichever look, a line each; `path` with the world's names in braces. Pictures are kept."""
+        self._wear(*LOOKS[0])
+        self.faults = []
+        answer = self.page.goto(self.server.url + path.format(**self.world))
+        for look in LOOKS:
+            self._wear(*look)
+            self.page.screenshot(path=SHOTS / f"{_named(path)}-{look[0]}-{look[1]}.png", full_page=True)
+            self.faults += [f"{look}: {fault}" for fault in violations(self.page)]
+        self._wear("dark", NARROWEST)
+        wide = self.page.evaluate("document.documentElement.scrollWidth")
+        if wide > NARROWEST:
+            self.faults.append(f"{wide} px wide in a window of {NARROWEST} px")
+        if answer.status != status:
+            self.faults.append(f"it is answered with {answer.status}")
+        expected = f"with a status of {status} ("
+        return "\n".join(fault for fault in self.faults if expected not in fault)
+
+    def _wear(self, scheme: str, width: int) -> None:
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.set_viewport_size({"width": width, "height": 900})
 
 
 def _named(path: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", path).strip("-") or "apps"
+
+
+@pytest.fixture(scope="module")
+def ann(browser: Any, server: WebServer, world: dict[str, Any]) -> Looker:
+    return Looker(browser, server, world).signs_in()
+
+
+@pytest.fixture(scope="module")
+def stranger(browser: Any, server: WebServer, world: dict[str, Any]) -> Looker:
+    return Looker(browser, server, world)
 
 
 def test_no_page_is_forgotten() -> None:
@@ -95,22 +113,18 @@ def test_no_page_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("path", every_page.paths(every_page.PAGES))
-def test_a_page_is_for_everybody(
-    browser: Any, server: WebServer, world: dict[str, Any], signed_in: Any, path: str
-) -> None:
-    assert look_at(browser, server.url, path.format(**world), signed_in) == []
+def test_a_page_is_for_everybody(ann: Looker, path: str) -> None:
+    assert ann.faults_of(path) == ""
+
+
+def test_a_page_that_is_not_there_is_for_everybody(ann: Looker) -> None:
+    assert ann.faults_of("/apps/{app}/no-such-page", 404) == ""
 
 
 @pytest.mark.parametrize("path", every_page.paths(every_page.WITHOUT_A_SIGN_IN))
-def test_a_page_before_the_sign_in_is_for_everybody(
-    browser: Any, server: WebServer, world: dict[str, Any], path: str
-) -> None:
-    faults = look_at(browser, server.url, path.format(**world))
-    assert [fault for fault in faults if "the server responded with a status of 410" not in fault] == []
+def test_a_page_before_the_sign_in_is_for_everybody(stranger: Looker, path: str) -> None:
+    assert stranger.faults_of(path) == ""
 
 
-def test_a_page_that_is_not_there_is_for_everybody(
-    browser: Any, server: WebServer, world: dict[str, Any], signed_in: Any
-) -> None:
-    faults = look_at(browser, server.url, "/apps/shop/no-such-page", signed_in)
-    assert [fault for fault in faults if "the server responded with a status of 404" not in fault] == []
+def test_a_link_that_is_used_up_is_for_everybody(stranger: Looker) -> None:
+    assert stranger.faults_of("/sign-in/MQ/no-such-token/", 410) == ""

@@ -29,7 +29,7 @@ def a_browser() -> Iterator[Any]:
 
 def a_tab(browser: Any) -> Any:
     """Signed in as nobody."""
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
     page.set_default_timeout(20_000)
     return page
 

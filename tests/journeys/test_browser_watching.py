@@ -97,7 +97,7 @@ def test_one_reads_why_a_rollout_failed(quiet: Any, house: House, shop: App, fai
     expect(cause).to_contain_text("QUEUE_URL is not among this release's variables.")
     expect(cause.locator(".evidence")).to_contain_text("KeyError: 'QUEUE_URL'")
     expect(page.locator(".outcome")).to_contain_text(shop.release)
-    expect(page).to_have_title(re.compile("^✕ "))
+    expect(page).to_have_title(re.compile("^↺ "))
     assert stayed(page)
     shoot(page, "rollout-rolled-back")
 
@@ -145,7 +145,7 @@ def test_a_build_s_page_shows_its_log(quiet: Any, house: House, shop: App) -> No
 def test_one_reads_along_with_what_one_process_writes(quiet: Any, house: House, shop: App) -> None:
     page = quiet
     page.goto(f"{house.url}/apps/{shop.name}/processes")
-    page.get_by_role("link", name="Log of web").click()
+    page.get_by_role("link", name="Log of web", exact=True).click()
     page.locator("[data-scroll] li", has_text="serving").nth(1).wait_for()
     streams = page.get_by_label("Lines of")
     process = streams.locator("option", has_text=re.compile("^service/web/")).first.inner_text()
