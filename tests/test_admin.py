@@ -168,6 +168,12 @@ def test_a_release_is_promoted_by_the_same_action_as_everywhere(world, administr
     assert "is still running" in refused and not Rollout.objects.filter(release=world.old, number=4).exists()
 
 
+def test_what_one_rarely_means_is_asked_on_its_page_first(world, administrator):
+    page = text(act(administrator, Release, "promote", world.old))
+    assert "which is active: promoting it takes back what came between them." in page and "in the dashboard" in page
+    assert not Rollout.objects.filter(number__gt=2).exists()
+
+
 def test_an_app_is_rolled_back_to_what_was_active_before(world, administrator):
     Rollout.objects.filter(release=world.active).update(previous=world.old)
     act(administrator, App, "roll_back", world.app)

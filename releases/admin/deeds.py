@@ -15,6 +15,7 @@ from releases.admin.read_only import ReadOnly
 from releases.errors import WrongState
 from releases.models import App, Release, Rollout
 from releases.pages import status
+from releases.pages.doubts import doubts
 from releases.pages.durations import seconds_taken
 from releases.policy import Actor
 
@@ -40,7 +41,7 @@ class Deeds(ReadOnly):
     @admin.action(description="Promote")
     def promote(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         by: Actor = request.actor  # type: ignore[attr-defined]
-        self.each(request, queryset, lambda row: _begun(actions.promote(self.to_promote(row), by=by)))
+        self.each(request, queryset, lambda row: _begun(_promoted(self.to_promote(row), by=by)))
 
     @admin.action(description="Roll back")
     def roll_back(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -71,6 +72,14 @@ def _told(rows: Iterable[tuple[Any, Rollout | None]]) -> list[dict[str, Any]]:
         }
         for row, rollout in rows
     ]
+
+
+def _promoted(release: Release, *, by: Actor) -> Rollout:
+    """Raises WrongState where one is asked first whether it is meant: that is done on its page."""
+    found = doubts(release, release.app)
+    if found and not policy.refusals("promote", by=by, app=release.app, release=release):
+        raise WrongState(f"Not promoted. {' '.join(found)} If it is meant, promote it in the dashboard, on its page.")
+    return actions.promote(release, by=by)
 
 
 def _begun(rollout: Rollout) -> SafeString:
