@@ -139,6 +139,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "releases.middleware.ActorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "releases.middleware.MethodMiddleware",
     "releases.middleware.DatabaseMiddleware",
 ]
 

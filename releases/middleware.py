@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable
 
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
+from django.utils.cache import add_never_cache_headers
 from django.utils.functional import SimpleLazyObject
 
 from releases import policy
@@ -29,6 +30,20 @@ class ActorMiddleware:
 def _actor(request: HttpRequest) -> policy.Actor:
     user = request.user
     return policy.actor_for(user) if user.is_authenticated else policy.NOBODY
+
+
+class MethodMiddleware:
+    """Who opens the address of a button, or sends a form to a page, is told so in words."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            response.content = render_to_string("405.html", request=request)
+            add_never_cache_headers(response)
+        return response
 
 
 class DatabaseMiddleware:

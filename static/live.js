@@ -15,13 +15,14 @@ function showTab() {
   const head = document.querySelector("[data-title]");
   if (!head) return;
   document.title = head.dataset.title;
-  const address = icon.getAttribute("href").replace(/[^/]+$/, `${head.dataset.tone}.svg`);
-  if (icon.getAttribute("href") !== address) icon.setAttribute("href", address);
+  const shown = icon.getAttribute("href");
+  const wanted = head.dataset.tone ? shown.replace(/[^/]+$/, `${head.dataset.tone}.svg`) : shown;
+  if (shown !== wanted) icon.setAttribute("href", wanted);
   if (announced !== null && announced !== head.dataset.announce) announcement.textContent = head.dataset.announce;
   announced = head.dataset.announce;
 }
 
-// In the same words as `ago` and `duration` in releases/templatetags/shown.py.
+// In the same words as `ago` and `elapsed` in releases/templatetags/shown.py.
 function ago(moment) {
   const seconds = (Date.now() - moment) / 1000;
   if (seconds < 45) return "just now";

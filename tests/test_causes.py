@@ -115,3 +115,9 @@ def test_the_release_command_that_can_not_begin():
 def test_a_variable_that_is_missed_is_recognised(line, name):
     assert diagnosis.unset_variable(line, ()) == name
     assert diagnosis.unset_variable(line, {name}) == ""
+
+
+def test_the_sentence_about_a_missed_variable_names_it():
+    assert diagnosis.unset_hint("KeyError: 'QUEUE_URL'", ()) == "QUEUE_URL is not among this release's variables."
+    assert diagnosis.unset_hint("KeyError: 'QUEUE_URL'", {"QUEUE_URL"}) == ""
+    assert diagnosis.unset_hint("Connection refused", ()) == ""

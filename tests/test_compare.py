@@ -25,6 +25,17 @@ def test_what_has_a_name_is_compared_by_it():
     ]
 
 
+def test_a_variable_without_a_default_and_one_with_an_empty_one_are_not_the_same_as_none():
+    old = "{environment: [KEPT=, GONE=, BARE], services: {web: {}}}"
+    new = "{environment: [KEPT, NEEDED, BARE=a], services: {web: {}}}"
+    assert changes(new, old) == [
+        ("manifest", "environment BARE (required) → a"),
+        ("manifest", "environment GONE (empty) → none"),
+        ("manifest", "environment KEPT (empty) → (required)"),
+        ("manifest", "environment NEEDED none → (required)"),
+    ]
+
+
 def test_a_range_and_a_timer_are_told_as_what_they_are():
     timer = "timers: {nightly: {schedule: '0 3 * * *', command: a b}}"
     found = changes(

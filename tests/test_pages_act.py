@@ -96,6 +96,35 @@ def test_buttons_are_posts_with_a_token(world):
     assert world.app.rollouts.count() == 2
 
 
+def test_who_was_signed_out_comes_back_to_the_page_and_presses_again(client, world):
+    page, login = f"/apps/hello/releases/{world.newest.pk}", {"username": "a-deployer", "password": PASSWORD}
+    world.people["deployer"].set_password(PASSWORD)
+    world.people["deployer"].save()
+    for before, lands in [(page, page), ("/nowhere", "/apps/hello"), (f"{page}/promote", "/apps/hello")]:
+        response = client.post(f"{page}/promote", **from_(before))
+        assert response.url == f"/sign-in?next={lands}"
+        assert "nothing was done. Sign in, and press the button again." in text(client.get(response.url))
+        assert client.post(response.url, {**login, "next": lands}).url == lands
+        assert client.get(lands).status_code == 200
+        client.logout()
+    assert client.post("/theme", {"theme": "dark"}).url == "/sign-in?next=/"
+    assert world.app.rollouts.count() == 2
+
+
+def test_the_address_of_a_button_is_no_blank_page(deployer, world):
+    for path, words in [
+        (f"/apps/hello/releases/{world.newest.pk}/promote", "belongs to a button"),
+        ("/sign-out", "belongs to a button"),
+        ("/account/password", "belongs to a button"),
+    ]:
+        response = deployer.get(path)
+        assert (response.status_code, response.headers["Allow"].split(", ")[0]) == (405, "POST"), path
+        assert words in text(response) and "no-store" in response.headers["Cache-Control"]
+    assert '<a class="button" href="/apps/hello">To hello</a>' in text(deployer.get("/apps/hello/restart"))
+    response = deployer.post("/apps/hello")
+    assert response.status_code == 405 and "takes nothing that is sent to it" in text(response)
+
+
 def test_abort_and_cancel(deployer, world):
     rollout = world.rollout(world.newest, "rolling")
     response = deployer.post(f"{rollout.get_absolute_url()}/abort")
@@ -187,7 +216,7 @@ def test_signing_in_leads_where_one_was_going_and_never_elsewhere(client, world)
     assert client.post("/sign-in?next=/apps/hello", {**who, "next": "/apps/hello"}).url == "/apps/hello"
     assert client.post("/sign-out").url == "/sign-in"
     assert client.post("/sign-in", {**who, "next": "https://elsewhere.example/"}).url == "/"
-    assert "correct" in text(Client().post("/sign-in", {**who, "password": "wrong"}))
+    assert "do not belong together" in text(Client().post("/sign-in", {**who, "password": "wrong"}))
 
 
 def test_too_many_tries_lock_the_door_in_words(client, world, settings):

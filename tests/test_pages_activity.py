@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from pages_world import make_world
 
-from releases import audit, policy
+from releases import actions, audit, policy
 from releases.models import App, AuditEntry
 from releases.models.audit_entry import GROUPS, KINDS
 from releases.pages import events
@@ -60,6 +60,19 @@ def test_what_was_done_is_a_sentence_with_links_and_with_what_came_of_it(see, wo
     assert told(page)[0].startswith(f"{sentence} just now · in the browser · took")
     assert f'href="{world.newest.get_absolute_url()}"' in page and f'href="{rollout.get_absolute_url()}"' in page
     assert told(see("/activity"))[0].startswith(f"you promoted {world.newest.pk} in hello: rolled back")
+
+
+def test_a_rollback_names_what_it_went_back_to_and_an_app_is_named_once(see, world):
+    copy = actions.rollback(world.old, by=world.actor()).release
+    audit.record("create_app", by=world.actor(), app=world.app)
+    audit.record("rollback", by=world.actor(), app=world.app, subject=copy.pk, rollout=1)  # as older ones are
+    page = see("/activity")
+    assert said(page)[:3] == [
+        f"you rolled back to {copy.pk} in hello",
+        "you created the app hello",
+        f"you rolled back to {world.old.pk} in hello: queued",
+    ]
+    assert f'href="{world.old.get_absolute_url()}"' in page
 
 
 def test_it_is_narrowed_down_by_what_is_in_the_address(see, world):

@@ -136,6 +136,11 @@ def test_what_runs_can_be_cancelled_from_the_list(deployer, client, world):
     assert "Cancel build needs the role deployer" in drawn(client, "/apps/hello/builds")
 
 
+def test_its_tab_keeps_an_icon_when_it_is_drawn_anew(deployer, world):
+    head = drawn(deployer, "/apps/hello/builds").partition('id="builds-list"')[2].partition(">")[0]
+    assert "data-title=" in head and 'data-tone="quiet"' in head
+
+
 def test_without_a_build_it_says_what_to_type(deployer, world, source):
     app = App.objects.create(name="bare", cluster=world.app.cluster, **world.actor().columns())
     page = drawn(deployer, "/apps/bare/builds")

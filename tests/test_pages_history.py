@@ -94,7 +94,7 @@ def test_it_says_which_way_they_came(see, world, label, said):
     rollout = world.rollout(world.newest, "succeeded")
     Rollout.objects.filter(pk=rollout.pk).update(by=None, by_label=label)
     cell = see("/releases").split('class="who-of">')[1].split("</td>")[0]
-    assert cell == said[0] + (f'<br><span class="muted">{said[1]}</span>' if said[1] else "")
+    assert cell == said[0] + (f'<br> <span class="muted">{said[1]}</span>' if said[1] else "")
 
 
 def test_the_history_is_narrowed_down_by_what_is_in_the_address(see, world, shop):

@@ -189,6 +189,8 @@ def test_a_running_rollout_shows_squares_steps_and_abort(client, world):
     assert "1 / 2 ready" in page and "1 of 2 processes" in page
     assert "web: 1 ready, 1 to be replaced" in page
     assert "Abort and restore" in page and "of about 1:1" in page
+    App.objects.update(scale={"web": 2})
+    assert "1 of 2 ready, 1 to be replaced" in text(client.get("/apps/hello"))
 
 
 @pytest.mark.parametrize("path", ["/", "/apps/hello", "/apps/hello/rollouts/1"])

@@ -254,3 +254,13 @@ def test_the_number_of_queries_is_the_same_for_few_and_many(deployer, world):
         status="rolling", squares=[{"service": "web", "name": f"web-{n}", "state": "ready"} for n in range(300)]
     )
     assert queries(deployer, rollout) == few
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.3, "0:01"), (11.6, "0:12"), (59.7, "1:00"), (3661, "1:01:01")])
+def test_what_is_over_took_at_least_a_second_and_the_same_everywhere(deployer, world, seconds, said):
+    begun = timezone.now() - timedelta(hours=2)
+    world.rollout(world.newest, "succeeded")
+    ended = begun + timedelta(seconds=seconds)
+    Rollout.objects.filter(number=3).update(created_at=begun, finished_at=ended)
+    for path in ("/apps/hello/rollouts/3", "/releases"):
+        assert f">{said}<" in deployer.get(path).content.decode(), path

@@ -121,10 +121,10 @@ def _start(
             raise
         reason = policy.running_rollout(app.name, running.number, running.release_id)
         raise policy.refusal([reason]) from error
-    replaced = {"replaced": replacing.number} if replacing else {}
-    audit.record(
-        kind, by=by, app=app, subject=release.pk, rollout=number, note=note, discarded=discarded or [], **replaced
-    )
+    more: dict[str, object] = {"replaced": replacing.number} if replacing else {}
+    if kind == Rollout.ROLLBACK:
+        more["of"] = release.rolled_back_to_id
+    audit.record(kind, by=by, app=app, subject=release.pk, rollout=number, note=note, discarded=discarded or [], **more)
     if discarded:
         words = f"Staged variables are discarded by the rollback: {', '.join(discarded)}."
         logs.append(rollout, [logs.Line("system/deployer", words)])

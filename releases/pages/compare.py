@@ -84,7 +84,9 @@ def _digest(image: str | None) -> str:
 
 def word(value: Any) -> str:
     """As short as it fits a line."""
-    if value is None or value == "":
+    if value is None:
         return "none"
+    if value == "":
+        return "(empty)"
     words = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return words if len(words) <= 80 else words[:79] + "…"

@@ -14,7 +14,8 @@ from releases.pages import status
 from releases.pages.durations import seconds_taken
 from releases.pages.whence import Whence, whence
 
-# In braces: what has a link (release, build, rollout), the subject as it is, or something of the detail.
+# In braces: what has a link (release, origin of a rollback, build, rollout), the subject as it is, or something of the
+# detail.
 WORDS = {
     "create_app": "created the app",
     "delete_app": "deleted the app",
@@ -23,7 +24,7 @@ WORDS = {
     "drop_promote": "did not promote {release}",
     "cancel_build": "cancelled build {build}",
     "promote": "promoted {release}",
-    "rollback": "rolled back to {release}",
+    "rollback": "rolled back to {origin}",
     "abort": "aborted rollout {rollout}",
     "continue_rollout": "continued rollout {rollout}",
     "set_env": "changed variables: {variables}",
@@ -71,7 +72,8 @@ WORDS = {
     "remove_registry": "removed the registry {subject}",
     "export_activity": "exported the activity",
 }
-PLACES = {"release": "releases", "build": "builds", "rollout": "rollouts"}
+PLACES = {"release": "releases", "origin": "releases", "build": "builds", "rollout": "rollouts"}
+ABOUT_APPS = ("create_app", "delete_app")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ class Event:
     @property
     def words(self) -> str:
         return sentence(self.entry)
+
+    @property
+    def ends_with_app(self) -> bool:
+        """The sentence wants just its name, where others say in which app it was done."""
+        return self.entry.action in ABOUT_APPS
 
     @property
     def whence(self) -> Whence:
@@ -161,9 +168,10 @@ def _parts(entry: AuditEntry, app: App | None) -> Iterator[Part]:
     for text, named, _, _ in Formatter().parse(words):
         if text:
             yield Part(text)
-        if named in PLACES and entry.subject:
-            address = f"{app.get_absolute_url()}/{PLACES[named]}/{entry.subject}" if app else ""
-            yield Part(entry.subject, address, is_id=True)
+        subject = entry.detail.get("of") or entry.subject if named == "origin" else entry.subject
+        if named in PLACES and subject:
+            address = f"{app.get_absolute_url()}/{PLACES[named]}/{subject}" if app else ""
+            yield Part(subject, address, is_id=True)
         elif named:
             yield Part(_said(entry, named))
 

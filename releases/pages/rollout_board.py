@@ -28,7 +28,7 @@ def context(rollout: Rollout, *, by: Actor) -> dict[str, Any]:
     return {
         "rollout": rollout,
         "release": release,
-        "what": release.build.description or release.build.subject or release.description,
+        "what": rollout_words.made_of(release),
         "status": shown,
         "heading": heading,
         "tab": f"{shown.icon} {heading} · {app.name}",

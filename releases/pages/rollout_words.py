@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from releases.models import Rollout
+from releases.models import Release, Rollout
 from releases.models.lifecycle import Authored
 from releases.pages import whose
 from releases.pages.durations import in_words, seconds_taken
@@ -55,6 +55,12 @@ def made_how(row: Authored, *, by: Actor) -> str:
     who = whose.name_of(row, came.name, to=by)
     how = f"with the {came.words}" if came.token else came.words
     return ", ".join(filter(None, [f"by {who}", how]))
+
+
+def made_of(release: Release) -> str:
+    """What its build was made of; an upload that nobody described has no words of its own."""
+    words = release.build.description or release.build.subject or release.description
+    return "of an upload" if words == "build" else words
 
 
 def troubles(rollout: Rollout) -> list[Trouble]:

@@ -46,6 +46,11 @@ class Lane:
         return sum(square.state == "ready" for square in self.squares)
 
     @property
+    def old(self) -> int:
+        """Of the release that is being replaced: they serve until the new ones are ready."""
+        return sum(square.state == "old" for square in self.squares)
+
+    @property
     def drawn(self) -> list[Square]:
         return self.squares[:DRAWN]
 

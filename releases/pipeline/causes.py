@@ -194,12 +194,12 @@ def _unready(service: ServiceState, pod: Object) -> tuple[str, str]:
 
 
 def _bounded(cause: Cause, variables: Collection[str]) -> Cause:
-    unset = diagnosis.unset_variable(cause.line, variables) if variables else ""
+    unset = diagnosis.unset_hint(cause.line, variables) if variables else ""
     return replace(
         cause,
         words=_cut(cause.words, WORDS_MAX),
         line=_cut(cause.line, LINE_MAX),
-        hint=f"{unset} is not among this release's variables." if unset else _cut(cause.hint, WORDS_MAX),
+        hint=unset or _cut(cause.hint, WORDS_MAX),
     )
 
 

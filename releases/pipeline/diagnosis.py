@@ -160,6 +160,12 @@ def unset_variable(line: str, known: Collection[str]) -> str:
     return "" if name in known else name
 
 
+def unset_hint(line: str, known: Collection[str]) -> str:
+    """The same as a sentence, which says more than any general hint; or ""."""
+    name = unset_variable(line, known)
+    return f"{name} is not among this release's variables." if name else ""
+
+
 def _without_names(ailment: Ailment) -> str:
     """The message without what people named: an image may be called `denied`, a registry's port be 503."""
     words = ailment.message

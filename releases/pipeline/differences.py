@@ -7,6 +7,8 @@ from typing import Any, Literal
 from releases.models import Release
 from releases.pipeline.deployer_yml.writing import text as as_text
 
+REQUIRED = "(required)"  # a variable of a manifest without a default
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -80,5 +82,7 @@ def _flat(section: dict[str, Any], path: str = "") -> dict[str, Any]:
         where = f"{path} {key}".strip()
         if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
             value = {entry["name"]: {key: part for key, part in entry.items() if key != "name"} for entry in value}
+        if key == "environment" and isinstance(value, dict):
+            value = {name: REQUIRED if default is None else default for name, default in value.items()}
         flat.update(_flat(value, where) if isinstance(value, dict) else {where: None if value == [] else value})
     return flat

@@ -8,7 +8,16 @@ from django.utils import timezone
 from releases import logs
 from releases.clients.cluster import Object
 from releases.errors import NotFound, Refused, RolloutFailed
-from releases.pipeline import causes, command_job, command_output, following, job_health, manifests, processes
+from releases.pipeline import (
+    causes,
+    command_job,
+    command_output,
+    diagnosis,
+    following,
+    job_health,
+    manifests,
+    processes,
+)
 from releases.pipeline.command_output import Output
 from releases.pipeline.ground import Aborted, Ground
 from releases.pipeline.health import PROGRESSING, Verdict
@@ -130,10 +139,12 @@ def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
 
 def _note(ground: Ground, verdict: Verdict) -> None:
     """Why it failed, for whoever takes over while it is stopped: then its Job says no more."""
+    evidence = _last_words(ground, verdict)
+    unset = diagnosis.unset_hint(evidence[-1], ground.rollout.release.variables()) if evidence else ""
     failed = {
         "message": ground.clean(verdict.reason),
         "cause": verdict.cause,
-        "hint": ground.clean(verdict.hint),
-        "evidence": [ground.clean(text) for text in _last_words(ground, verdict)],
+        "hint": ground.clean(unset or verdict.hint),
+        "evidence": [ground.clean(text) for text in evidence],
     }
     ground.remember(progress={**ground.rollout.progress, "command_failed": failed})

@@ -38,13 +38,15 @@ def begin(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -
     rollout = ground.rollout
     before = APP_STATUS[rollout.status]
     evidence = evidence or _last_words(ground, verdict)
+    unset = diagnosis.unset_hint(evidence[-1], rollout.release.variables()) if evidence else ""
+    hint = unset or verdict.hint
     target = f"Restoring {rollout.previous_id}." if rollout.previous_id else "Taking it down: there was nothing before."
     lines = [logs.Line("system/deployer", verdict.reason)]
     if verdict.service:  # what a release command wrote is in the log already
         lines += [logs.Line(f"service/{verdict.service}/{verdict.process}", text) for text in evidence]
     migrated = "job" in rollout.progress
     warning = "What the release command changed, database migrations say, is not reverted." if migrated else ""
-    lines += [logs.Line("system/deployer", text) for text in (verdict.hint, target, warning) if text]
+    lines += [logs.Line("system/deployer", text) for text in (hint, target, warning) if text]
     with transaction.atomic():
         ground.say_all([*lines, ground.status_line(before, "Rollback")])
         if rollout.status in ("queued", "releasing"):  # what it replaced has changed what runs
@@ -55,7 +57,7 @@ def begin(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -
             "rolling_back",
             reason=ground.clean(verdict.reason),
             cause=verdict.cause,
-            hint=ground.clean(verdict.hint),
+            hint=ground.clean(hint),
             evidence=[ground.clean(text) for text in evidence],
             progress={**rollout.progress, "restore_since": timezone.now().isoformat()},
         )

@@ -51,27 +51,31 @@ def _ago(passed: timedelta, moment: datetime) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """`1:08`, `1:02:30`; "" for None."""
+    """What is over took so long: `1:08`, `1:02:30`, and `0:01` for less than a second; "" for None."""
     if seconds is None:
         return ""
-    whole = max(0, int(seconds))
+    return _counted(max(1, round(seconds)))
+
+
+def _counted(whole: int) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 @register.simple_tag
-def elapsed(row: Any, seconds: float) -> SafeString:
-    """How long it has been running; the browser keeps it counting until it is over."""
-    since = "" if row.finished_at else row.created_at.isoformat()
-    return format_html('<time data-elapsed="{}">{}</time>', since, duration(seconds))
+def elapsed(row: Any, seconds: float | None) -> SafeString:
+    """How long it has been running; the browser keeps it counting until it is over. None: since it was made."""
+    if row.finished_at:
+        return format_html('<time data-elapsed="">{}</time>', duration(seconds))
+    return counting(row.created_at)
 
 
 @register.simple_tag
 def counting(since: datetime) -> SafeString:
     """How long it has been since; the browser keeps it counting."""
     seconds = (timezone.now() - since).total_seconds()
-    return format_html('<time data-elapsed="{}">{}</time>', since.isoformat(), duration(seconds))
+    return format_html('<time data-elapsed="{}">{}</time>', since.isoformat(), _counted(max(0, int(seconds))))
 
 
 @register.filter

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
-from django.urls import Resolver404, resolve, reverse
+from django.urls import Resolver404, ResolverMatch, resolve, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -29,6 +31,7 @@ from releases.errors import (
 from releases.policy import Actor
 
 View = Callable[..., HttpResponseBase]
+SIGNED_OUT = "You were not signed in any more, so nothing was done. Sign in, and press the button again."
 DELETED = "It was deleted in this moment."  # between our finding it and our locking it
 
 
@@ -66,7 +69,8 @@ def _drawn(view: View) -> View:
 
 
 def deed(view: View) -> View:
-    """A button: does something and redirects. A refusal draws the page it came from again, with the reasons above."""
+    """A button: does something and redirects. A refusal draws the page it came from again, with the reasons above; a
+    sign-in in between leads back to that page, where the button waits to be pressed again."""
 
     @functools.wraps(view)
     def done(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -78,7 +82,7 @@ def deed(view: View) -> View:
         except DeployerError as error:
             return _came_from(request, kwargs.get("name"), error)
 
-    return login_required(require_POST(done))
+    return _signed_in(require_POST(done))
 
 
 def status_of(error: DeployerError) -> int:
@@ -104,6 +108,36 @@ def _refuse_nul(request: HttpRequest) -> None:
         raise Http404
 
 
+def _signed_in(view: View) -> View:
+    """Else to the sign-in. From there one comes back to a page: the address of a button shows nothing."""
+
+    @functools.wraps(view)
+    def asked(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.method == "POST":
+            messages.warning(request, SIGNED_OUT)
+        found = (path for path in _pages_before(request, kwargs.get("name")) if _page_at(path))
+        return redirect_to_login(next(found, reverse("apps")))
+
+    return asked
+
+
+def _pages_before(request: HttpRequest, app_name: str | None) -> list[str]:
+    """The page whose button was pressed, by the Referer, which our policy has browsers send to ourselves only; then
+    the one above it."""
+    paths = _path_of(request.headers.get("Referer", ""), request.get_host())
+    return [*paths, reverse("app", args=[app_name]) if app_name else reverse("apps")]
+
+
+def _page_at(path: str) -> ResolverMatch | None:
+    try:
+        match = resolve(path)
+    except (Http404, Resolver404):
+        return None
+    return match if getattr(match.func, "is_page", False) else None
+
+
 def _path_of(address: str, host: str) -> list[str]:
     """Its path, if it is one of ours."""
     try:
@@ -114,18 +148,14 @@ def _path_of(address: str, host: str) -> list[str]:
 
 
 def _came_from(request: Request, app_name: str | None, error: DeployerError) -> HttpResponseBase:
-    """The page whose button was pressed, by the Referer, which our policy has browsers send to ourselves only."""
-    paths = _path_of(request.headers.get("Referer", ""), request.get_host())
-    paths.append(reverse("app", args=[app_name]) if app_name else reverse("apps"))
+    """The page whose button was pressed, with the refusal on it."""
     request.trouble = error
     request.method = "GET"
-    for path in paths:
+    for match in filter(None, map(_page_at, _pages_before(request, app_name))):
         try:
-            match = resolve(path)
-            if getattr(match.func, "is_page", False):
-                response = match.func(request, *match.args, **match.kwargs)
-                response.status_code = status_of(error)
-                return response
-        except (Http404, Resolver404):
+            response = match.func(request, *match.args, **match.kwargs)
+        except Http404:
             continue
+        response.status_code = status_of(error)
+        return response
     return render(request, "trouble.html", {"error": error}, status=status_of(error))
