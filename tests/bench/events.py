@@ -18,7 +18,8 @@ from tests.journeys.app import App
 from tests.journeys.doors import Session, cluster_client, path_of
 from tests.journeys.house import House
 
-BROWSERS, ROUNDS, PROCESSES = 20, 4, 4
+BROWSERS, ROUNDS, PROCESSES = 20, 3, 4
+START_SECONDS = 1.5
 # What was seen, by a name that both sides know → when, by this machine's clock.
 Sighting = dict[tuple[str, str], float]
 
@@ -27,7 +28,8 @@ def measure(house: House, folder: Path) -> None:
     title(f"From the cluster to {BROWSERS} browsers that watch a rollout of {PROCESSES} processes: page and log")
     app = house.app("watched")
     session = house.session()
-    sides = [app.deployed(sources.serving(folder / version, version, count=PROCESSES)) for version in ("v1", "v2")]
+    # Each takes its time, so that most happens when all browsers have come.
+    sides = [app.deployed(sources.slow(folder / version, version, START_SECONDS)) for version in ("v1", "v2")]
     lines: list[float] = []
     squares: list[float] = []
     for number in range(ROUNDS):
@@ -49,6 +51,10 @@ def _delays(happened: Sighting, seen: list[Sighting]) -> list[float]:
     return [1000 * (each[key] - happened[key]) for each in seen for key in each.keys() & happened.keys()]
 
 
+def _since(moment: float, happened: Sighting) -> Sighting:
+    return {key: then for key, then in happened.items() if then > moment}
+
+
 def _rollout(app: App, session: Session, release: str) -> tuple[Sighting, list[Sighting], list[Sighting]]:
     happened: Sighting = {}
     over = threading.Event()
@@ -57,23 +63,24 @@ def _rollout(app: App, session: Session, release: str) -> tuple[Sighting, list[S
         watch.start()
         watch.open.wait(10)
     number = app.promote(release)
-    at_logs, at_pages = asyncio.run(_browsers(session, f"{app.name}.{number}"))
+    opened, at_logs, at_pages = asyncio.run(_browsers(session, f"{app.name}.{number}"))
     over.set()
     for watch in watches:
         watch.join(2)
-    return happened, at_logs, at_pages
+    return _since(opened, happened), at_logs, at_pages
 
 
-async def _browsers(session: Session, rollout: str) -> tuple[list[Sighting], list[Sighting]]:
-    """What each log and each page was told, until the rollout was over."""
+async def _browsers(session: Session, rollout: str) -> tuple[float, list[Sighting], list[Sighting]]:
+    """When all were open, and what each log and each page was told until the rollout was over."""
     async with AsyncExitStack() as stack:
         logs = [await _socket(stack, session, f"/ws/logs/rollout/{rollout}") for _ in range(BROWSERS)]
         pages = [await _socket(stack, session, f"/ws/pages/rollout.{rollout}") for _ in range(BROWSERS)]
+        opened = time.monotonic()
         reading = [asyncio.create_task(_page(socket)) for socket in pages]
         at_logs = await asyncio.gather(*map(_log, logs))
         for socket in pages:
             await socket.close()
-        return list(at_logs), list(await asyncio.gather(*reading))
+        return opened, list(at_logs), list(await asyncio.gather(*reading))
 
 
 async def _socket(stack: AsyncExitStack, session: Session, path: str) -> ClientConnection:
