@@ -50,9 +50,12 @@ class Crowd:
         self.people = [_person(number) for number in range(PEOPLE)]
         pattern = {column: value for column, value in row_of(App, app.pk).items() if column != "id"}
         others = [f"{name}-{number}" for number in range(apps - 1)]
-        begun = _stored(timezone.now() - timedelta(days=DAYS + 1))
+        begun = timezone.now() - timedelta(days=DAYS + 1)
         App.objects.filter(pk=app.pk).update(created_at=begun)
-        insert(App, [pattern | {"name": other, "active_release_id": None, "created_at": begun} for other in others])
+        insert(
+            App,
+            [pattern | {"name": other, "active_release_id": None, "created_at": _stored(begun)} for other in others],
+        )
         self.apps = [app, *App.objects.filter(name__in=others).only("pk", "name")]
         self.numbers = [0] * apps
         self.newest = [""] * apps
@@ -95,7 +98,9 @@ class Crowd:
         of = {"app_id": app.pk, **self._author(number), "created_at": _stored(moment)}
         commit = f"{number:08x}" * 5
         subject = f"Change {number} of the checkout, and its price list"
-        build = self.build | of | {"id": build_id, "commit": commit, "subject": subject}
+        # Else the server would begin to clean up after all of them at once.
+        cleaned = dict.fromkeys(("images_removed_at", "log_removed_at"), _stored(moment))
+        build = self.build | of | cleaned | {"id": build_id, "commit": commit, "subject": subject}
         told = {"description": f"build {commit[:10]} {subject}", "outcome": outcome, "rolled_back_to_id": None}
         ended = _stored(moment + timedelta(seconds=30 + number % 90))
         tried = {"number": self.numbers[which], "status": outcome, "release_id": release_id, "finished_at": ended}
