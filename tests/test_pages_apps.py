@@ -408,3 +408,13 @@ def test_an_app_on_which_nothing_runs_says_what_to_do(deployer, world):
     App.objects.create(name="bare", cluster=world.app.cluster, **world.actor().columns())
     assert "deployer deploy -a bare ." in text(deployer.get("/apps/bare/processes"))
     assert "Nothing runs yet" in row_of(deployer, "bare")
+
+
+def test_a_page_of_two_hundred_apps_goes_out_packed(client, world):
+    by = world.actor()
+    for number in range(200):
+        App.objects.create(name=f"app-{number}", cluster=world.app.cluster, **by.columns())
+    client.force_login(world.people["viewer"])
+    packed = client.get("/", headers={"accept-encoding": "gzip"})
+    assert packed["Content-Encoding"] == "gzip" and len(packed.content) < 40_000
+    assert "Content-Encoding" not in client.get("/").headers

@@ -51,11 +51,10 @@ class Crowd:
         pattern = {column: value for column, value in row_of(App, app.pk).items() if column != "id"}
         others = [f"{name}-{number}" for number in range(apps - 1)]
         begun = timezone.now() - timedelta(days=DAYS + 1)
-        App.objects.filter(pk=app.pk).update(created_at=begun)
-        insert(
-            App,
-            [pattern | {"name": other, "active_release_id": None, "created_at": _stored(begun)} for other in others],
-        )
+        # `judged`: their ends have been looked at, as they are in life while they happen.
+        App.objects.filter(pk=app.pk).update(created_at=begun, judged=releases)
+        pattern |= {"active_release_id": None, "created_at": _stored(begun), "judged": releases}
+        insert(App, [pattern | {"name": other} for other in others])
         self.apps = [app, *App.objects.filter(name__in=others).only("pk", "name")]
         self.numbers = [0] * apps
         self.newest = [""] * apps

@@ -20,7 +20,7 @@ FIRST_BYTE_MS, WEIGHT_KB = 100, 150
 ASSETS = re.compile(r'(?:<link[^>]+href|<script[^>]+src|<img[^>]+src)="(/[^"]+)"')
 
 # What an address is filled with, by the name of its parameter; and the addresses that are no page, by URL name.
-NO_PAGE = re.compile(r"api|healthz|readyz|.*-(csv|log|lines|raw)$")
+NO_PAGE = re.compile(r"api|healthz|readyz|.*-(csv|log|lines|raw|search)$")
 # What pages are asked beside: filters and words make the database work.
 ASKED = {
     "history": ["?outcome=failed", "?person=person-3&days=30", "?q=checkout", "?q=nothing+like+it", "?list=releases"],
