@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from pages_world import make_rollout, make_world
 
 from releases import audit, logs, policy
@@ -237,3 +238,13 @@ def test_a_cluster_error_is_told(client, world, monkeypatch):
 
     monkeypatch.setattr(inspect, "processes", refuse)
     assert "It refused the connection." in text(as_(client, world).get("/apps/hello"))
+
+
+def test_a_command_among_the_reasons_is_code_and_nothing_else_is(client, world):
+    App.objects.filter(pk=world.app.pk).update(
+        locked_at=timezone.now(), locked_by_label="ada", lock_reason="<b>`incident` 482</b>, and one ` more"
+    )
+    page = text(as_(client, world).get("/apps/hello"))
+    assert "&lt;b&gt;" in page and "<b>`" not in page and "<b><code>" not in page
+    App.objects.filter(pk=world.app.pk).update(lock_reason="incident 482")
+    assert "<code>deployer unlock -a hello</code>" in text(as_(client, world).get("/apps/hello"))

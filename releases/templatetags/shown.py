@@ -6,8 +6,8 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from releases.logs import plain as words
 from releases.logs import search
@@ -95,6 +95,16 @@ def by(row: Authored, actor: Actor) -> str:
     """The same as a part of a sentence: `by you`; what came by itself says so already: `push by ada`."""
     by_itself = row.by_id is None and row.by_label.startswith(BY_ITSELF)
     return row.by_label if by_itself else f"by {made_by(row, actor)}"
+
+
+@register.filter
+def coded(words: str) -> SafeString | str:
+    """What stands between backticks, commands mostly, as code: reasons are written for terminals as well."""
+    parts = str(words).split("`")
+    if len(parts) % 2 == 0:  # one that is not closed
+        return words
+    pieces = (format_html("<code>{}</code>", part) if place % 2 else escape(part) for place, part in enumerate(parts))
+    return mark_safe("".join(pieces))  # noqa: S308 (each piece is escaped)
 
 
 @register.inclusion_tag("live/_pill.html")
