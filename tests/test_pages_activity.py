@@ -13,7 +13,7 @@ from pages_world import make_world
 from releases import actions, audit, policy
 from releases.models import App, AuditEntry
 from releases.models.audit_entry import GROUPS, KINDS
-from releases.pages import events
+from releases.pages.history import events
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,8 @@ from pages_world import make_rollout, make_world
 from releases import audit, logs, policy
 from releases.errors import ClusterUnavailable
 from releases.models import App, Build, Person
-from releases.pages import events, looks
+from releases.pages import looks
+from releases.pages.history import events
 from releases.pipeline import inspect
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from releases.api.authentication import Request
 from releases.api.errors import documented
 from releases.api.fields import Limit, Moment, NumberCursor, Page, Text, page_of
 from releases.models import AuditEntry
-from releases.pages.keyset import place_of
-from releases.pages.looked_for import of_author
+from releases.pages.history.keyset import place_of
+from releases.pages.history.looked_for import of_author
 
 router = Router()
 Word = Annotated[Text, StringConstraints(max_length=200)]

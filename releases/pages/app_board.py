@@ -7,10 +7,11 @@ from releases import actions, policy
 from releases.models import App, Build, Cluster, Release, Rollout, Source
 from releases.models.build import WAITING
 from releases.models.source import BUILD, NOTHING, PROMOTE
-from releases.pages import compare, events, squares, status, volumes
+from releases.pages import compare, squares, status, volumes
 from releases.pages.choices import Choice, Judge
 from releases.pages.doubts import doubts
 from releases.pages.durations import usual_seconds
+from releases.pages.history import events
 from releases.pages.origin import web_address
 from releases.pipeline import repositories
 from releases.pipeline.addresses import addresses

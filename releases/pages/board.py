@@ -12,18 +12,17 @@ from django.template.loader import render_to_string
 from releases import policy
 from releases.models import App, Build, Cluster, Registry, Rollout
 from releases.pages import (
-    activity_page,
     app_board,
     apps_board,
     build_board,
     builds_board,
     clusters_board,
     deliveries_board,
-    history_page,
     processes_board,
     registries_board,
     rollout_board,
 )
+from releases.pages.history import activity_page, history_page
 from releases.pages.section import Section
 from releases.policy import Actor
 

@@ -12,7 +12,7 @@ from releases import actions, policy
 from releases.models import App, Build, Release, Source
 from releases.pages.build_board import first_releases
 from releases.pages.durations import seconds_taken
-from releases.pages.keyset import Place, window
+from releases.pages.history.keyset import Place, window
 from releases.pages.origin import shown_ref
 from releases.pages.status import BUILD, ROLLOUT, Status
 from releases.policy import Actor

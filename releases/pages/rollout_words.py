@@ -10,8 +10,8 @@ from releases.models import Release, Rollout
 from releases.models.lifecycle import Authored
 from releases.pages import whose
 from releases.pages.durations import in_words, seconds_taken
+from releases.pages.history.whence import whence
 from releases.pages.rollout_steps import turned_round
-from releases.pages.whence import whence
 from releases.policy import Actor
 
 # What may well pass by itself; all others are broken.

@@ -15,7 +15,7 @@ from releases import actions
 from releases.errors import DeployerError, Invalid
 from releases.forms import PasswordForm, TokenForm
 from releases.models import Person, Token
-from releases.pages import account_page
+from releases.pages.people import account_page
 from releases.views.door import Request, deed, page, status_of
 
 

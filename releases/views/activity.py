@@ -6,7 +6,8 @@ from django.shortcuts import get_object_or_404, render
 from releases import actions, policy
 from releases.errors import Invalid
 from releases.models import App
-from releases.pages import activity_csv, activity_page, board_for
+from releases.pages import board_for
+from releases.pages.history import activity_csv, activity_page
 from releases.views import spreadsheet
 from releases.views.door import Request, page
 

@@ -8,7 +8,7 @@ from releases import actions, policy
 from releases.errors import DeployerError
 from releases.forms import MemberForm
 from releases.models import App, Person
-from releases.pages import members_page
+from releases.pages.people import members_page
 from releases.views.door import Request, deed, form_page, status_of
 
 NUMBER_MAX = 2**63 - 1

@@ -10,7 +10,7 @@ from releases import actions, policy
 from releases.errors import DeployerError
 from releases.forms import NewPersonForm, PersonForm
 from releases.models import Person, Token
-from releases.pages import people_page
+from releases.pages.people import people_page
 from releases.views.door import Request, deed, form_page, status_of
 
 NUMBER_MAX = 2**63 - 1

@@ -6,7 +6,7 @@ from channels.db import database_sync_to_async
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-from releases.pages import csv_text
+from releases.pages.history import csv_text
 
 Piece = list[list[str]]
 

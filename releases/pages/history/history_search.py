@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 
 from releases.forms.filters import ROLLOUTS
 from releases.models import Build, Release
-from releases.pages.keyset import Place, Window, window
-from releases.pages.word_search import LOOKED_THROUGH, Found, search
+from releases.pages.history.keyset import Place, Window, window
+from releases.pages.history.word_search import LOOKED_THROUGH, Found, search
 
 COLUMN = "created_at"
 ID = re.compile(r"[BR][A-Z]{10}\Z", re.ASCII | re.IGNORECASE)

@@ -10,14 +10,15 @@ from releases import policy
 from releases.forms.filters import ACTIVE, NEVER, RELEASES, ROLLOUTS, RUNNING, ReleasesFilter, WantedReleases
 from releases.models import App, Release, Rollout
 from releases.models.lifecycle import ROLLOUT_UNFINISHED
-from releases.pages import history_summary, status
+from releases.pages import status
 from releases.pages.choices import Choice, Judge
 from releases.pages.durations import seconds_taken
-from releases.pages.history_search import look_for
-from releases.pages.keyset import Place, window
-from releases.pages.looked_for import in_period, names_of_apps, names_of_people, of_person
-from releases.pages.whence import Whence, whence
-from releases.pages.word_search import Found
+from releases.pages.history import history_summary
+from releases.pages.history.history_search import look_for
+from releases.pages.history.keyset import Place, window
+from releases.pages.history.looked_for import in_period, names_of_apps, names_of_people, of_person
+from releases.pages.history.whence import Whence, whence
+from releases.pages.history.word_search import Found
 from releases.policy import Actor
 
 SHOWN = 25

@@ -9,8 +9,8 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from releases import actions
 from releases.models import Person
-from releases.pages import roles
-from releases.pages.account_page import TOKENS_SHOWN, tokens_of
+from releases.pages.people import roles
+from releases.pages.people.account_page import TOKENS_SHOWN, tokens_of
 
 SHOWN = 50
 SEARCHED = 150

@@ -6,7 +6,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 
 from releases.models import Person, Token
-from releases.pages import roles
+from releases.pages.people import roles
 
 TOKENS_SHOWN = 100
 

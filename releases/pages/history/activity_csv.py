@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from releases.forms.filters import WantedActivity
 from releases.models import App
-from releases.pages.activity_page import find
-from releases.pages.events import Event, told
-from releases.pages.history_csv import PIECE, written
+from releases.pages.history.activity_page import find
+from releases.pages.history.events import Event, told
+from releases.pages.history.history_csv import PIECE, written
 from releases.policy import Actor
 
 HEADER = ("at", "by", "from", "kind", "action", "app", "subject", "what", "rollout", "outcome", "seconds", "reason")

@@ -6,7 +6,7 @@ from typing import Any
 
 from releases.forms.filters import WantedReleases
 from releases.models import App
-from releases.pages.history_page import Row, find, rows_of
+from releases.pages.history.history_page import Row, find, rows_of
 from releases.policy import Actor
 
 HEADER = (

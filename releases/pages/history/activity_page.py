@@ -8,11 +8,11 @@ from django.db.models import Q, QuerySet
 from releases import policy
 from releases.forms.filters import ActivityFilter, WantedActivity
 from releases.models import App, AuditEntry
-from releases.pages import events
-from releases.pages.history_search import ID
-from releases.pages.keyset import Place, Window, window
-from releases.pages.looked_for import in_period, names_of_apps, names_of_people, of_person
-from releases.pages.word_search import LOOKED_THROUGH, Found, search
+from releases.pages.history import events
+from releases.pages.history.history_search import ID
+from releases.pages.history.keyset import Place, Window, window
+from releases.pages.history.looked_for import in_period, names_of_apps, names_of_people, of_person
+from releases.pages.history.word_search import LOOKED_THROUGH, Found, search
 from releases.policy import Actor
 
 SHOWN = 50

@@ -12,7 +12,7 @@ from typing import Any
 from releases.models import App, AuditEntry, Rollout
 from releases.pages import status
 from releases.pages.durations import seconds_taken
-from releases.pages.whence import Whence, whence
+from releases.pages.history.whence import Whence, whence
 
 # In braces: what has a link (release, origin of a rollback, build, rollout), the subject as it is, or something of the
 # detail.

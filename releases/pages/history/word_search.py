@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic
 
-from releases.pages.keyset import Place, Row, Window
+from releases.pages.history.keyset import Place, Row, Window
 
 LOOKED_THROUGH = 2000
 

@@ -1,0 +1,1 @@
+"""What was done and released: as pages, and as files to take along."""

@@ -1,0 +1,1 @@
+"""People: oneself, all of them, and those of one app."""
