@@ -100,7 +100,9 @@ def test_a_registry_with_tokens(by_token: str, tokens: TokenServer) -> None:
     assert there.begin_push("probe") is True
     assert there.tags("shop") == []
     scopes = [query["scope"] for _, query in tokens.asked]
-    assert scopes[0] == ["repository:team/probe:pull,push"] and scopes[-1] == ["repository:team/shop:pull"]
+    # In whichever order the registry names them this time.
+    assert scopes[0] in (["repository:team/probe:pull,push"], ["repository:team/probe:push,pull"])
+    assert scopes[-1] == ["repository:team/shop:pull"]
     assert {given.partition(" ")[0] for given, _ in tokens.asked} == {"Basic"}
     refused = fails(at(by_token, Login(USER, "guessed")).greet, "unauthorised", "incorrect username or password")
     assert "guessed" not in refused.message
