@@ -46,6 +46,8 @@ PAGES: dict[str, list[str]] = {
     "account": ["/account"],
 }
 WITHOUT_A_SIGN_IN = {"sign-in": ["/sign-in"], "sign-in-link": ["{link}"]}
+# Tables of the admin: Django's own pages, in our look.
+ADMIN = ["/admin/", "/admin/releases/release/", "/admin/releases/rollout/", "/admin/releases/auditentry/?q=shop"]
 # What nobody looks at: it does something, streams, or answers programs; and what only a sign-in elsewhere leads to.
 NO_PAGE = """
 scale restart process-stop activity-csv app-activity-csv history-csv app-releases-csv env-change env-reveal

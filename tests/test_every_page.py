@@ -69,14 +69,22 @@ class Looker:
         self.page.wait_for_url(f"{self.server.url}/")
         return self
 
-    def faults_of(self, path: str, status: int = 200) -> str:
-        """In whichever look, a line each; `path` with the world's names in braces. Pictures are kept."""
+    def faults_of(self, path: str, status: int = 200, *, button: Any = None) -> str:
+        """In whichever look, a line each; `path` with the world's names in braces. Pictures are kept.
+
+        `button`: the name of one that is pressed first, and leads to what is looked at.
+        """
         self._wear(*LOOKS[0])
         self.faults = []
         answer = self.page.goto(self.server.url + path.format(**self.world))
+        if button:
+            with self.page.expect_navigation() as leaving:
+                self.page.get_by_role("button", name=button).first.click()
+            answer = leaving.value
+        name = _named(path) + (f"-{_named(getattr(button, 'pattern', button))}" if button else "")
         for look in LOOKS:
             self._wear(*look)
-            self.page.screenshot(path=SHOTS / f"{_named(path)}-{look[0]}-{look[1]}.png", full_page=True)
+            self.page.screenshot(path=SHOTS / f"{name}-{look[0]}-{look[1]}.png", full_page=True)
             self.faults += [f"{look}: {fault}" for fault in violations(self.page)]
         self._wear("dark", NARROWEST)
         wide = self.page.evaluate("document.documentElement.scrollWidth")
@@ -119,6 +127,23 @@ def test_a_page_is_for_everybody(ann: Looker, path: str) -> None:
 
 def test_a_page_that_is_not_there_is_for_everybody(ann: Looker) -> None:
     assert ann.faults_of("/apps/{app}/no-such-page", 404) == ""
+
+
+@pytest.mark.parametrize("path", every_page.ADMIN)
+def test_the_admin_is_for_everybody(ann: Looker, path: str) -> None:
+    assert ann.faults_of(path) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "button"),
+    [
+        ("/apps/{app}/releases/{bad}", re.compile("^Promote R")),
+        ("/apps/{app}/env", "Preview"),
+        ("/apps/{app}/env", "Show values"),
+    ],
+)
+def test_a_page_that_a_button_leads_to_is_for_everybody(ann: Looker, path: str, button: Any) -> None:
+    assert ann.faults_of(path, button=button) == ""
 
 
 @pytest.mark.parametrize("path", every_page.paths(every_page.WITHOUT_A_SIGN_IN))
