@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from releases.pipeline import causes, diagnosis
+from releases.pipeline import causes, meaning
 from releases.pipeline.service_state import Rules
 from tests.test_health import ended, pod, refused, replica_set, service, waiting
 
@@ -58,7 +58,7 @@ def test_an_image_that_can_not_be_pulled_says_until_when():
     (cause,) = told(sick, seconds=5)
     assert (cause.kind, cause.what, cause.words) == ("pull", "can't pull its image", DNS)
     assert cause.since == NOW.isoformat()
-    assert cause.until == (NOW + timedelta(seconds=diagnosis.PATIENCE_SECONDS)).isoformat()
+    assert cause.until == (NOW + timedelta(seconds=meaning.PATIENCE_SECONDS)).isoformat()
 
 
 def test_a_quota_is_the_services_trouble():
@@ -113,11 +113,11 @@ def test_the_release_command_that_can_not_begin():
     ],
 )
 def test_a_variable_that_is_missed_is_recognised(line, name):
-    assert diagnosis.unset_variable(line, ()) == name
-    assert diagnosis.unset_variable(line, {name}) == ""
+    assert meaning.unset_variable(line, ()) == name
+    assert meaning.unset_variable(line, {name}) == ""
 
 
 def test_the_sentence_about_a_missed_variable_names_it():
-    assert diagnosis.unset_hint("KeyError: 'QUEUE_URL'", ()) == "QUEUE_URL is not among this release's variables."
-    assert diagnosis.unset_hint("KeyError: 'QUEUE_URL'", {"QUEUE_URL"}) == ""
-    assert diagnosis.unset_hint("Connection refused", ()) == ""
+    assert meaning.unset_hint("KeyError: 'QUEUE_URL'", ()) == "QUEUE_URL is not among this release's variables."
+    assert meaning.unset_hint("KeyError: 'QUEUE_URL'", {"QUEUE_URL"}) == ""
+    assert meaning.unset_hint("Connection refused", ()) == ""

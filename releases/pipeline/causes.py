@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils.dateparse import parse_datetime
 
-from releases.pipeline import diagnosis, processes, service_state
+from releases.pipeline import meaning, processes, service_state
 from releases.pipeline.processes import Ailment
 from releases.pipeline.service_state import Object, Rules, ServiceState
 
@@ -68,8 +68,8 @@ def of_command(
     for pod, ailment in ailments:
         if ailment:
             since = first_seen.get(service_state.ailment_key(pod, ailment), now)
-            patience = diagnosis.patience(ailment, pull=rules.pull, start=rules.start)
-            hint = diagnosis.hint(ailment, "the release command", command="the release command")
+            patience = meaning.patience(ailment, pull=rules.pull, start=rules.start)
+            hint = meaning.hint(ailment, "the release command", command="the release command")
             causes.append(_ailing("", "The release command", ailment, since, patience, hint))
     return [_bounded(cause, ()) for cause in causes[:1]]
 
@@ -91,7 +91,7 @@ def _exits(service: ServiceState, now: datetime) -> Iterator[Cause]:
         else:
             kind = "out_of_memory" if last.get("reason") == "OOMKilled" else "exits"
             words = f"it {processes.exit_words(last)}{_lived(last)}, {times}"
-            hint = diagnosis.exit_hint(last.get("reason") or "", last.get("exitCode") or 0, service.name)
+            hint = meaning.exit_hint(last.get("reason") or "", last.get("exitCode") or 0, service.name)
         yield Cause(
             kind,
             service.name,
@@ -121,7 +121,7 @@ def _ailments(service: ServiceState, now: datetime) -> Iterator[Cause]:
     for pod, ailment in service_state.ailing(service):
         since = service.first_seen.get(service_state.ailment_key(pod, ailment), now)
         patience = service_state.patience(service, ailment)
-        hint = diagnosis.hint(ailment, service.name)
+        hint = meaning.hint(ailment, service.name)
         yield _ailing(service.name, processes.name(pod), ailment, since, patience, hint)
 
 
@@ -132,7 +132,7 @@ def _ailing(service: str, who: str, ailment: Ailment, since: datetime, patience:
         ailment.family,
         service,
         who,
-        f"can't {diagnosis.TASK[ailment.family]}",
+        f"can't {meaning.TASK[ailment.family]}",
         words=words,
         hint=hint,
         since=since.isoformat(),
@@ -147,7 +147,7 @@ def _refusal(service: ServiceState, now: datetime) -> Iterator[Cause]:
     words = service_state.refusal(service)
     if not words or service_state.is_complete(service):
         return
-    refused = diagnosis.refusal(words, hopeless=service_state.is_hopeless(service))
+    refused = meaning.refusal(words, hopeless=service_state.is_hopeless(service))
     since = service.first_seen.get(service_state.refusal_key(service.name), now)
     yield Cause(
         refused.cause,
@@ -175,7 +175,7 @@ def _stuck(service: ServiceState, now: datetime) -> Iterator[Cause]:
         who, scheduled = processes.name(pod), processes.condition(pod, "PodScheduled")
         if scheduled.get("status") == "False":
             words = scheduled.get("message") or scheduled.get("reason") or ""
-            hint = diagnosis.place_hint(words, service.name)
+            hint = meaning.place_hint(words, service.name)
             what = "finds no place in the cluster"
             yield Cause("unschedulable", service.name, who, what, words, hint=hint, since=since, until=until)
         elif waited >= UNREADY_SECONDS:
@@ -194,7 +194,7 @@ def _unready(service: ServiceState, pod: Object) -> tuple[str, str]:
 
 
 def _bounded(cause: Cause, variables: Collection[str]) -> Cause:
-    unset = diagnosis.unset_hint(cause.line, variables) if variables else ""
+    unset = meaning.unset_hint(cause.line, variables) if variables else ""
     return replace(
         cause,
         words=_cut(cause.words, WORDS_MAX),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from releases.pipeline import diagnosis, processes
+from releases.pipeline import meaning, processes
 from releases.pipeline.processes import Ailment
 from releases.pipeline.service_state import (
     Object,
@@ -105,7 +105,7 @@ def _exits(service: ServiceState, now: datetime) -> Verdict | None:
             service,
             "out_of_memory" if last.get("reason") == "OOMKilled" else "exits",
             f"{processes.name(pod)} {processes.exit_words(last)}; it has ended {times}.",
-            diagnosis.exit_hint(last.get("reason") or "", last.get("exitCode") or 0, service.name),
+            meaning.exit_hint(last.get("reason") or "", last.get("exitCode") or 0, service.name),
             pod,
             processes.failing(pod, ours=service.ours),
         )
@@ -123,11 +123,11 @@ def _ailments(service: ServiceState, now: datetime) -> Verdict | None:
             continue
         # One node's trouble is not the release's, where others run it well.
         alone = _may_be_bad_luck(ailment) and len(unlucky) < 2 and available_new(service) > 0
-        if alone and waited < diagnosis.PATIENCE_SECONDS:
+        if alone and waited < meaning.PATIENCE_SECONDS:
             continue
         words = ailment.message or ailment.reason
-        reason = f"{processes.name(pod)} can't {diagnosis.TASK[ailment.family]}: {words}"
-        hint = diagnosis.hint(ailment, service.name)
+        reason = f"{processes.name(pod)} can't {meaning.TASK[ailment.family]}: {words}"
+        hint = meaning.hint(ailment, service.name)
         return _doom(service, ailment.family, reason, hint, pod, ailment.container)
     return None
 
@@ -143,7 +143,7 @@ def _refusal(service: ServiceState, now: datetime) -> Verdict | None:
     words = refusal(service)
     if not words or is_complete(service):
         return None
-    refused = diagnosis.refusal(words, hopeless=is_hopeless(service))
+    refused = meaning.refusal(words, hopeless=is_hopeless(service))
     waited = (now - service.first_seen.get(refusal_key(service.name), now)).total_seconds()
     if waited < refused.seconds:
         return None
@@ -178,7 +178,7 @@ def _deadline(service: ServiceState, now: datetime) -> Verdict | None:
     if scheduled.get("status") == "False":
         words = scheduled.get("message") or scheduled.get("reason") or "unschedulable"
         reason = f"{processes.name(pod)} found no place in the cluster within {limit}: {words}"
-        return _doom(service, "unschedulable", reason, diagnosis.place_hint(words, service.name), pod)
+        return _doom(service, "unschedulable", reason, meaning.place_hint(words, service.name), pod)
     if preparing := processes.preparing(pod, ours=service.ours):
         reason = f"{processes.name(pod)} did not become ready within {limit}: its {preparing} container runs still."
         hint = f"Let the initContainer of {service.name} end sooner, or raise deployment.deadline."

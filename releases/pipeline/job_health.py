@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from releases.pipeline import diagnosis, processes
+from releases.pipeline import meaning, processes
 from releases.pipeline.health import COMPLETE, PROGRESSING, Verdict
 from releases.pipeline.service_state import Rules, ailment_key
 
@@ -127,10 +127,10 @@ def hopeless(
         if ailment is None:
             continue
         waited = (now - first_seen.get(ailment_key(pod, ailment), now)).total_seconds()
-        if waited >= diagnosis.patience(ailment, pull=rules.pull, start=rules.start):
-            reason = f"{who} can't {diagnosis.TASK[ailment.family]}: {ailment.message or ailment.reason}"
+        if waited >= meaning.patience(ailment, pull=rules.pull, start=rules.start):
+            reason = f"{who} can't {meaning.TASK[ailment.family]}: {ailment.message or ailment.reason}"
             what = who[0].lower() + who[1:]
-            hint = diagnosis.hint(ailment, what, command=what)
+            hint = meaning.hint(ailment, what, command=what)
             return _doom(ailment.family, reason, hint, pod, ailment.container)
     return None
 

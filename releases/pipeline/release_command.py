@@ -12,10 +12,10 @@ from releases.pipeline import (
     causes,
     command_job,
     command_output,
-    diagnosis,
     following,
     job_health,
     manifests,
+    meaning,
     processes,
 )
 from releases.pipeline.command_output import Output
@@ -140,7 +140,7 @@ def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
 def _note(ground: Ground, verdict: Verdict) -> None:
     """Why it failed, for whoever takes over while it is stopped: then its Job says no more."""
     evidence = _last_words(ground, verdict)
-    unset = diagnosis.unset_hint(evidence[-1], ground.rollout.release.variables()) if evidence else ""
+    unset = meaning.unset_hint(evidence[-1], ground.rollout.release.variables()) if evidence else ""
     failed = {
         "message": ground.clean(verdict.reason),
         "cause": verdict.cause,

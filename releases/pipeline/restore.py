@@ -15,10 +15,10 @@ from releases.models.rollout import APP_STATUS
 from releases.pipeline import (
     applying,
     baseline,
-    diagnosis,
     domains,
     following,
     manifests,
+    meaning,
     processes,
     pruning,
     pull_secrets,
@@ -38,7 +38,7 @@ def begin(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -
     rollout = ground.rollout
     before = APP_STATUS[rollout.status]
     evidence = evidence or _last_words(ground, verdict)
-    unset = diagnosis.unset_hint(evidence[-1], rollout.release.variables()) if evidence else ""
+    unset = meaning.unset_hint(evidence[-1], rollout.release.variables()) if evidence else ""
     hint = unset or verdict.hint
     target = f"Restoring {rollout.previous_id}." if rollout.previous_id else "Taking it down: there was nothing before."
     lines = [logs.Line("system/deployer", verdict.reason)]
@@ -215,7 +215,7 @@ def _end(ground: Ground, words: str, status: str) -> None:
 
 def _after(rollout: Rollout, words: str) -> str:
     """What came of it, behind the reason why it was turned round, which may be the cluster's own words."""
-    return f"{diagnosis.sentence(rollout.reason)} {words}" if rollout.reason else words
+    return f"{meaning.sentence(rollout.reason)} {words}" if rollout.reason else words
 
 
 def _kept_objects(ground: Ground) -> list[Object]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from releases import logs
 from releases.errors import ClusterError, ClusterUnavailable, IllegalTransition, Refused, RolloutFailed, Stale
 from releases.models import Rollout
-from releases.pipeline import command_job, diagnosis, manifests, release_command, restore
+from releases.pipeline import command_job, manifests, meaning, release_command, restore
 from releases.pipeline.ground import Aborted, Ground, HandOver
 from releases.pipeline.health import Verdict
 from releases.pipeline.preparing import prepare, resting
@@ -51,11 +51,11 @@ def carry(ground: Ground) -> None:
         except RolloutFailed as error:
             _give_up(ground, Verdict("failed", error.cause, error.message, error.hint), error.evidence)
         except ClusterError as error:
-            words = diagnosis.sentence(error.message)
+            words = meaning.sentence(error.message)
             if rollout.status == "rolling_back":
                 restore.try_again(ground, words)
             else:
-                _give_up(ground, Verdict("failed", "refused", words, diagnosis.denied_hint(words)))
+                _give_up(ground, Verdict("failed", "refused", words, meaning.denied_hint(words)))
         except Exception as error:
             logger.exception("%s failed by our own fault", rollout)
             words = f"Deployer itself failed ({type(error).__name__}); its log says more."

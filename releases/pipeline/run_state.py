@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from releases.pipeline import diagnosis, job_health, processes
+from releases.pipeline import job_health, meaning, processes
 from releases.pipeline.service_state import Rules
 
 Object = dict[str, Any]
@@ -60,10 +60,10 @@ def assess(
         # Its last lines are still to come, and perhaps its exit code.
         return State(waiting="") if pods else State(failure=f"{WHO} was stopped.", code="run_stopped")
     if found := job_health.hopeless(pods, rules=rules, first_seen=first_seen, now=now, who=WHO):
-        return State(failure=diagnosis.sentence(found.reason), code="run_not_started", hint=found.hint)
+        return State(failure=meaning.sentence(found.reason), code="run_not_started", hint=found.hint)
     if processes.has(job, "Failed"):
         words = processes.condition(job, "Failed").get("message") or "its Job failed"
-        return State(failure=f"{WHO} was stopped: {diagnosis.sentence(words)}", code="run_stopped")
+        return State(failure=f"{WHO} was stopped: {meaning.sentence(words)}", code="run_stopped")
     return _before_it_runs(pods, said.get(uid, ""), waited)
 
 
@@ -75,7 +75,7 @@ def _before_it_runs(pods: list[Object], warning: str, waited: float) -> State:
     if place.get("status") == "False":
         words = place.get("message") or place.get("reason") or "no node has room"
         if waited > PLACE_SECONDS:
-            hint = diagnosis.place_hint(words, "the service")
+            hint = meaning.place_hint(words, "the service")
             return State(failure=f"{WHO} found no place: {words}", code="run_not_started", hint=hint)
         return State(waiting=words)
     if processes.runs(pod):
@@ -87,7 +87,7 @@ def _without_pod(warning: str, waited: float) -> State:
     """`warning`: the cluster's about its Job, such as that a quota is exceeded."""
     if not warning:
         return State(waiting="its process is being made")
-    refusal = diagnosis.refusal(warning, hopeless=True)
+    refusal = meaning.refusal(warning, hopeless=True)
     if waited <= refusal.seconds:
         return State(waiting=warning)
     return State(failure=f"{WHO} may not be started: {warning}", code="run_not_started", hint=refusal.hint)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from releases.pipeline import diagnosis, processes
+from releases.pipeline import meaning, processes
 from releases.pipeline.processes import Ailment
 
 Object = dict[str, Any]
@@ -214,7 +214,7 @@ def refusal_key(service: str) -> str:
 
 def patience(service: ServiceState, ailment: Ailment) -> float:
     """Seconds that this ailment may last before it dooms."""
-    return diagnosis.patience(ailment, pull=service.rules.pull, start=service.rules.start)
+    return meaning.patience(ailment, pull=service.rules.pull, start=service.rules.start)
 
 
 def owner(obj: Object) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from releases.pipeline.diagnosis import PATIENCE_SECONDS
+from releases.pipeline.meaning import PATIENCE_SECONDS
 
 WORDS = "failed calling webhook"
 SPELL = timedelta(seconds=45)  # longer than any pause between two tries

@@ -2,7 +2,7 @@
 
 import pytest
 
-from releases.pipeline import diagnosis
+from releases.pipeline import meaning
 from releases.pipeline.processes import Ailment
 
 IMAGE = "registry.example/acme/web:v9"
@@ -11,7 +11,7 @@ AT_ONCE, MINUTE = 0, 60
 
 def patience(family, reason, message, image=IMAGE, **limits):
     limits = {"pull": None, "start": None, **limits}
-    return diagnosis.patience(Ailment(family, reason, message, image=image), **limits)
+    return meaning.patience(Ailment(family, reason, message, image=image), **limits)
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_starting(message, seconds):
     ],
 )
 def test_why_no_process_may_be_created(words, cause, seconds):
-    refused = diagnosis.refusal(words, hopeless=False)
+    refused = meaning.refusal(words, hopeless=False)
     assert (refused.cause, refused.seconds) == (cause, seconds) and refused.hint
-    hopeless = diagnosis.refusal(words, hopeless=True)
+    hopeless = meaning.refusal(words, hopeless=True)
     assert hopeless.seconds == (0 if cause == "quota" else seconds)
 
 
@@ -196,7 +196,7 @@ def test_why_no_process_may_be_created(words, cause, seconds):
     ],
 )
 def test_the_hint_says_what_to_do(family, reason, message, advice):
-    hint = diagnosis.hint(Ailment(family, reason, message, image=IMAGE), "web")
+    hint = meaning.hint(Ailment(family, reason, message, image=IMAGE), "web")
     assert "web" in hint and hint.endswith(".")
     assert advice in hint.replace("other than root", "not root")
 
@@ -212,7 +212,7 @@ def test_the_hint_says_what_to_do(family, reason, message, advice):
     ],
 )
 def test_the_hint_about_an_exit(reason, code, advice):
-    assert advice in diagnosis.exit_hint(reason, code, "web")
+    assert advice in meaning.exit_hint(reason, code, "web")
 
 
 @pytest.mark.parametrize(
@@ -225,4 +225,4 @@ def test_the_hint_about_an_exit(reason, code, advice):
     ],
 )
 def test_what_to_do_about_a_process_without_a_place(words, about):
-    assert about in diagnosis.place_hint(words, "worker")
+    assert about in meaning.place_hint(words, "worker")
