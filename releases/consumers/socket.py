@@ -6,13 +6,12 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth import get_user
-from django.contrib.sessions.backends.base import SessionBase
-from django.http import Http404, HttpRequest
+from django.http import Http404
 
 from releases import policy
 from releases.errors import DeployerError, NotAllowed
 from releases.policy import Actor
+from releases.policy.sessions import actor_now
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ class Socket(AsyncWebsocketConsumer):
 
     async def _is_signed_in(self) -> bool:
         try:
-            return await database_sync_to_async(_person, thread_sensitive=False)(self.scope) is not None
+            return (await database_sync_to_async(_who, thread_sensitive=False)(self.scope)).person is not None
         except Exception:  # the database is away as well: let it come back and see
             return True
 
@@ -100,20 +99,10 @@ class NothingHere(Socket):
 
 
 def _actor(scope: dict[str, Any]) -> Actor:
-    person = _person(scope)
-    actor = policy.actor_for(person) if person else policy.NOBODY
+    actor = _who(scope)
     policy.require("view", by=actor)
     return actor
 
 
-def _person(scope: dict[str, Any]) -> Any:
-    """The session's person, by the session as it is stored now; None when it has ended."""
-    request = HttpRequest()
-    request.session = _stored(scope["session"])
-    person = get_user(request)
-    return person if person.is_authenticated else None
-
-
-def _stored(session: Any) -> SessionBase:
-    """Read anew: the one in the scope keeps what it once read."""
-    return session.__class__(session.session_key)
+def _who(scope: dict[str, Any]) -> Actor:
+    return actor_now(scope["session"])
