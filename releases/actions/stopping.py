@@ -69,7 +69,7 @@ def settle(app: App) -> None:
         .order_by("number")
     )
     for rollout in ended:
-        App.objects.filter(pk=app.pk).update(judged=rollout.number)
+        judged = rollout.number
         aborted = rollout.status == "cancelled" and rollout.abort_requested_at
         if rollout.automatic and (rollout.status in ENDED_BADLY or aborted):
             stop(app, by=policy.SYSTEM, why=_what_happened(rollout))
@@ -77,6 +77,7 @@ def settle(app: App) -> None:
             # Where all is promoted by hand anyway, a hand that goes on is all the resuming that there is.
             went_on = App.objects.filter(pk=app.pk, stopped_at__lt=rollout.release.build.created_at)
             went_on.update(**NOTHING_STOPPED)
+    App.objects.filter(pk=app.pk, judged__lt=judged).update(judged=judged)
 
 
 def settle_app(app_id: int) -> None:
