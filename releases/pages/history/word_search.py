@@ -7,7 +7,7 @@ from typing import Generic
 
 from releases.pages.history.keyset import Place, Row, Window
 
-LOOKED_THROUGH = 2000
+LOOKED_THROUGH = 1500
 
 
 @dataclass(frozen=True)
