@@ -114,13 +114,14 @@ def _queries(house: House) -> dict[str, int]:
 PAGES = """
 import re
 from django.urls import NoReverseMatch, reverse
-from releases.models import App, Cluster, Registry
+from releases.models import App, Person, Registry
 from releases.urls import urlpatterns
 app = App.objects.get(name="{app}")
 rollout = app.rollouts.order_by("-number").first()
 release = app.active_release
 given = dict(name=app.name, number=rollout.number, release_id=release.pk, build_id=release.build_id,
-    cluster_name=app.cluster.name, service="web")
+    cluster_name=app.cluster.name, service="web", person_id=Person.objects.earliest("pk").pk,
+    registry_name=Registry.objects.get_or_create(name="hub", address="registry.example.com")[0].name)
 pages = []
 for pattern in urlpatterns:
     view = getattr(pattern, "callback", None)
