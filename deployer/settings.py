@@ -140,6 +140,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "releases.middleware.ActorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "releases.middleware.SlashMiddleware",
     "releases.middleware.MethodMiddleware",
     "releases.middleware.DatabaseMiddleware",
 ]

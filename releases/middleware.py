@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from urllib.parse import quote
 
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
+from django.urls import is_valid_path
 from django.utils.cache import add_never_cache_headers
 from django.utils.functional import SimpleLazyObject
 
@@ -44,6 +46,27 @@ class MethodMiddleware:
             response.content = render_to_string("405.html", request=request)
             add_never_cache_headers(response)
         return response
+
+
+class SlashMiddleware:
+    """An address of a page that somebody typed or linked with a slash behind it leads to the page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        path = request.path_info.rstrip("/")
+        if response.status_code == 404 and request.method in ("GET", "HEAD") and _is_page_behind(path, request):
+            query = request.META.get("QUERY_STRING", "")
+            return HttpResponseRedirect(quote(path) + (f"?{query}" if query else ""))
+        return response
+
+
+def _is_page_behind(path: str, request: HttpRequest) -> bool:
+    """One slash at the beginning: two would name another host."""
+    ours = path.startswith("/") and not path.startswith(("//", "/api/"))
+    return ours and path != request.path_info and is_valid_path(path)
 
 
 class DatabaseMiddleware:

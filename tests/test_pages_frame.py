@@ -189,6 +189,15 @@ def test_what_is_not_there_offers_to_look_for_it(client, world):
     assert "Not here" in page and 'aria-label="Main"' not in page
 
 
+def test_a_slash_behind_an_address_does_no_harm(client, world):
+    client.force_login(world.people["viewer"])
+    found = client.get("/apps/hello/env/?changed=1", follow=True)
+    assert (found.status_code, found.redirect_chain) == (200, [("/apps/hello/env?changed=1", 302)])
+    for path in ("/%2Fevil.example/", "/apps/no-such-app/no-page/", "/api/apps/", "/apps/a%0Ab//evil.example/"):
+        assert client.get(path).status_code == 404, path
+    assert client.post("/apps/hello/lock/").status_code == 404
+
+
 def test_a_form_from_elsewhere_is_refused_in_words(world):
     client = as_(Client(enforce_csrf_checks=True), world)
     response = client.post("/theme", {"theme": "dark"})
