@@ -66,7 +66,7 @@ class SlashMiddleware:
 def _is_page_behind(path: str, request: HttpRequest) -> bool:
     """One slash at the beginning: two would name another host."""
     ours = path.startswith("/") and not path.startswith(("//", "/api/"))
-    return ours and path != request.path_info and is_valid_path(path)
+    return ours and path != request.path_info and bool(is_valid_path(path))
 
 
 class DatabaseMiddleware:
