@@ -5,6 +5,11 @@ promote would have written is read from the recorder's actions. Names are rewrit
 → `main`, pods of the recorded selector get the labels of a release.
 """
 
+if __name__ == "__main__":  # no test, and no server: nothing is stored
+    from tests.databases import for_nothing
+
+    for_nothing()
+
 import json
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
@@ -56,9 +61,9 @@ class Told:
 
 @dataclass
 class World:
-    """The objects as the watches have shown them so far."""
+    """The objects as the watches have shown them so far. `told`: None to leave their names as they are."""
 
-    told: Told = Told()
+    told: Told | None = Told()
     objects: dict[str, dict[str, Object]] = field(default_factory=lambda: {kind: {} for kind in FIELDS})
 
     def see(self, line: Object) -> None:
@@ -68,7 +73,7 @@ class World:
         if line["type"] == "DELETED":
             known.pop(uid, None)
         else:
-            known[uid] = ours(line["object"], self.told)
+            known[uid] = ours(line["object"], self.told) if self.told else line["object"]
 
     def view(self) -> View:
         return View(**{name: list(self.objects[kind].values()) for kind, name in FIELDS.items()})
@@ -76,12 +81,12 @@ class World:
 
 def recorded(scenario: str) -> list[Object]:
     """The lines of a recording, in order of arrival."""
-    return _json_lines(RECORDINGS / f"{scenario}.jsonl")
+    return json_lines(RECORDINGS / f"{scenario}.jsonl")
 
 
 def actions(scenario: str) -> list[Object]:
     """What the recorder asked for, with the answers."""
-    return _json_lines(RECORDINGS / f"{scenario}.actions.jsonl")
+    return json_lines(RECORDINGS / f"{scenario}.actions.jsonl")
 
 
 def writes(scenario: str, told: Told = Told(), *, asked: Iterable[Object] | None = None) -> list[Write]:
@@ -124,13 +129,15 @@ def ours(obj: Object, told: Told) -> Object:
         about["fieldPath"] = (about.get("fieldPath") or "").replace(
             f"{{{told.container}}}", f"{{{manifests.CONTAINER}}}"
         )
-    for container in (made.get("status") or {}).get("containerStatuses") or []:
+    spec = made.get("spec") or {}
+    written = ((spec.get("template") or {}).get("spec") or spec).get("containers") or []
+    for container in [*((made.get("status") or {}).get("containerStatuses") or []), *written]:
         if container["name"] == told.container:
             container["name"] = manifests.CONTAINER
     return made
 
 
-def instants(lines: Iterable[Object], told: Told = Told()) -> Iterator[tuple[float, View]]:
+def instants(lines: Iterable[Object], told: Told | None = Told()) -> Iterator[tuple[float, View]]:
     """What is known after each line, and four times a second in between: judging also happens when nothing does."""
     world, clock = World(told), 0.0
     for line in lines:
@@ -234,5 +241,11 @@ def _baseline(view: View, write: Write) -> Object:
     return following.baseline({SERVICE: (deployment, view.pods)}, view.events, ours=write.ours)
 
 
-def _json_lines(path: Path) -> list[Object]:
+def json_lines(path: Path) -> list[Object]:
     return [json.loads(text) for text in path.read_text().splitlines()]
+
+
+if __name__ == "__main__":
+    from tests.diagnosed import main
+
+    main()

@@ -62,6 +62,12 @@ def manifest(new: Release, old: Release) -> list[Value]:
     return found + _values("manifest", *rest)
 
 
+def place(value: Value) -> str:
+    """Where in a manifest it is, as a dotted key: `services.web.scale.memory`."""
+    key = ".".join(value.key.split())
+    return key if value.where == "manifest" else ".".join(filter(None, ("services", value.where, key)))
+
+
 def manifest_lines(new: Release, old: Release) -> list[str]:
     """The same as a unified diff of the two manifests in YAML; empty when they say the same."""
     before, after = (as_text(release.manifest).splitlines() for release in (old, new))

@@ -79,14 +79,14 @@ def is_final(ailment: Ailment) -> bool:
         return bool(START_FINAL.search(ailment.message))
     if ailment.reason in ("InvalidImageName", "ErrImageNeverPull"):
         return True
-    words = _without_names(ailment)
+    words = without_names(ailment)
     return bool(PULL_FINAL.search(words)) and not PULL_MAY_HEAL.search(words)
 
 
 def hint(ailment: Ailment, service: str, *, command: str = "") -> str:
     """What to do, in one sentence. `command`: what is run, where that is not the command of a service."""
     program = command or f"the command of {service}"
-    words = _without_names(ailment) if ailment.family == "pull" else ailment.message
+    words = without_names(ailment) if ailment.family == "pull" else ailment.message
     if ailment.family == "config":
         if "nonroot" in words.lower() or "non-root" in words.lower():
             return f"Let the image of {service} run as a numbered user other than root."
@@ -166,7 +166,7 @@ def unset_hint(line: str, known: Collection[str]) -> str:
     return f"{name} is not among this release's variables." if name else ""
 
 
-def _without_names(ailment: Ailment) -> str:
+def without_names(ailment: Ailment) -> str:
     """The message without what people named: an image may be called `denied`, a registry's port be 503."""
     words = ailment.message
     image = ailment.image

@@ -110,12 +110,12 @@ def is_ready(pod: Object) -> bool:
 
 def container(pod: Object, wanted: str = manifests.CONTAINER) -> Object:
     """The status of the container `wanted`; {} before the node has reported."""
-    return next((found for found, _ in _statuses(pod, {wanted})), {})
+    return next((found for found, _ in statuses(pod, {wanted})), {})
 
 
 def exits(pod: Object, *, ours: Collection[str] = OURS) -> int:
     """How often containers of ours have ended, those that the cluster has restarted already and the last ones."""
-    return sum(_exits(found, init) for found, init in _statuses(pod, ours))
+    return sum(_exits(found, init) for found, init in statuses(pod, ours))
 
 
 def last_exit(pod: Object, *, ours: Collection[str] = OURS) -> Object:
@@ -125,7 +125,7 @@ def last_exit(pod: Object, *, ours: Collection[str] = OURS) -> Object:
 
 def failing(pod: Object, *, ours: Collection[str] = OURS) -> str:
     """The name of the container that has ended: of several, one that is not running again; else the main one."""
-    ended = [found for found, init in _statuses(pod, ours) if _exits(found, init)]
+    ended = [found for found, init in statuses(pod, ours) if _exits(found, init)]
     ended.sort(key=lambda found: _is(found, "running"))
     return ended[0].get("name", "") if ended else _main(ours)
 
@@ -138,26 +138,26 @@ def ended_before(pod: Object, wanted: str = manifests.CONTAINER) -> bool:
 
 def ailment(pod: Object, *, ours: Collection[str] = OURS) -> Ailment | None:
     """The first container of ours that can't run, in the order in which the cluster starts them."""
-    return next((found for found in (_ailment(item) for item, _ in _statuses(pod, ours)) if found), None)
+    return next((found for found in (_ailment(item) for item, _ in statuses(pod, ours)) if found), None)
 
 
 def runs(pod: Object, *, ours: Collection[str] = OURS) -> bool:
     """Whether a container of ours was got to run: what ailed it before is over."""
     return any(
         _is(found, "running") or (_is(found, "terminated") and _ended(found).get("reason") not in NOT_ENDED)
-        for found, _ in _statuses(pod, ours)
+        for found, _ in statuses(pod, ours)
     )
 
 
 def preparing(pod: Object, *, ours: Collection[str] = OURS) -> str:
     """The name of the init container of ours that is running; "" when none is."""
-    running = [found for found, init in _statuses(pod, ours) if init and _is(found, "running")]
+    running = [found for found, init in statuses(pod, ours) if init and _is(found, "running")]
     return running[0].get("name", "") if running else ""
 
 
 def waiting_words(pod: Object, *, ours: Collection[str] = OURS) -> str:
     """Why the cluster says that a container waits, `reason: message`; "" when it does not."""
-    for found, _ in _statuses(pod, ours):
+    for found, _ in statuses(pod, ours):
         waiting = (found.get("state") or {}).get("waiting") or {}
         if waiting.get("reason"):
             return ": ".join(text for text in (waiting["reason"], waiting.get("message")) if text)
@@ -201,7 +201,7 @@ def state_words(pod: Object) -> str:
     return f"{state(pod)}: {about}" if about else state(pod)
 
 
-def _statuses(pod: Object, wanted: Collection[str]) -> list[tuple[Object, bool]]:
+def statuses(pod: Object, wanted: Collection[str]) -> list[tuple[Object, bool]]:
     """The containers of those names, each with whether it is an init container; in the order of starting."""
     found = status(pod)
     init = [(item, True) for item in found.get("initContainerStatuses") or []]

@@ -23,6 +23,11 @@ def of(before: Object, live: Object) -> list[str]:
     return [_words(path, _owners(path, entries)) for path in differences]
 
 
+def strangers(live: Object) -> list[str]:
+    """Who else than we wrote something of the live Deployment's template."""
+    return _owners((), live["metadata"].get("managedFields") or [])
+
+
 def _unmarked(template: Object) -> Object:
     metadata = dict(template.get("metadata") or {})
     kept = {key: value for key, value in (metadata.pop("annotations", None) or {}).items() if key != RESTARTED}
@@ -49,7 +54,7 @@ def _by_name(items: list) -> Any:
 
 def _owners(path: Path, entries: list[Object]) -> list[str]:
     """The strangers who own the field, or something of it."""
-    found = {entry.get("manager", "somebody") for entry in entries if _has(entry.get("fieldsV1") or {}, path)}
+    found = {entry.get("manager") or "somebody" for entry in entries if _has(entry.get("fieldsV1") or {}, path)}
     return sorted(found - OURS)
 
 
@@ -64,7 +69,9 @@ def _has(fields: Object, path: Path) -> bool:
     return True
 
 
-def _below(fields: Object, step: str) -> Object | None:
+def _below(fields: Any, step: str) -> Object | None:
+    if not isinstance(fields, dict):
+        return None
     if not step.startswith("["):
         return fields.get(f"f:{step}")
     for key, below in fields.items():

@@ -4,7 +4,9 @@ It reads states as `health` does (`processes`, `service_state`, `meaning`), so t
 disagree: the table of `catalogue` names for each finding the verdict that says the same.
 """
 
+from releases.pipeline.diagnosis import consequences, explained, grouping, of_processes, of_services
 from releases.pipeline.diagnosis.finding import Finding, Lines, Subject, Told
+from releases.pipeline.diagnosis.reading import read
 from releases.pipeline.diagnosis.report import Options, Report
 from releases.pipeline.diagnosis.reported import Changes, Known, LogOf, Reported, RolloutKnown, Trouble
 
@@ -29,4 +31,10 @@ NOTHING = Known()
 
 def diagnose(reported: Reported, known: Known = NOTHING, troubles: tuple[Trouble, ...] = ()) -> list[Finding]:
     """The findings, the most important first; bounded in number and size whatever is reported."""
-    return []
+    reading = read(reported, known)
+    findings = [
+        *of_processes.found(reading, known),
+        *of_services.found(reading, reading.reported, known, troubles),
+    ]
+    ordered = grouping.ordered(consequences.behind(grouping.grouped(findings)))
+    return grouping.bounded(explained.explained(ordered, known))

@@ -1,49 +1,72 @@
-"""Every finding that a diagnosis knows: its cause and remedy in words. docs/diagnostics.md is made from this table.
+"""Every finding that a diagnosis knows: its cause and remedy in words. docs/diagnostics.md is made from this table."""
 
-The order is that of importance: of two findings of one severity the earlier explains the later.
-"""
+from releases.pipeline.diagnosis.catalogue_processes import PROCESSES
+from releases.pipeline.diagnosis.catalogue_services import SERVICES
+from releases.pipeline.diagnosis.entry import Entry
 
-from typing import NamedTuple
-
-from releases.pipeline.diagnosis.finding import Severity
-
-
-class Entry(NamedTuple):
-    """`about`: the heading under which the docs list it. `verdict`: the cause of `health` that says the same, "" if a
-    rollout is never ended for it. `cause`, `remedy`: a paragraph each."""
-
-    code: str
-    about: str
-    title: str
-    severity: Severity
-    verdict: str
-    cause: str
-    remedy: str
-
-
-AROUND, REFUSED, IMAGES, STARTING, RUNNING, PLACE, SERVICES, RELEASES = (
-    "Around the app",
-    "Processes that may not be created",
-    "Images",
-    "Starting",
-    "Running",
-    "A place to run",
-    "Services",
-    "Releases and rollouts",
+# By importance: of two findings of one severity the earlier explains the later. The judges of `health` ask in the same
+# order: exits, what can't run, refusals, somebody's hand, the deadline.
+CODES = (
+    "cluster_unreachable",
+    "no_rights",
+    "namespace_deleted",
+    "command_failed",
+    "command_late",
+    "liveness_killed",
+    "out_of_memory",
+    "completed",
+    "init_failing",
+    "crash_loop",
+    "image_name_invalid",
+    "image_not_found",
+    "image_denied",
+    "image_wrong_platform",
+    "image_never_pull",
+    "registry_unreachable",
+    "image_pull_failing",
+    "config_missing",
+    "config_error",
+    "command_not_found",
+    "not_executable",
+    "exec_format",
+    "cannot_start",
+    "admission_denied",
+    "quota_exceeded",
+    "processes_refused",
+    "deployment_deleted",
+    "deployment_edited",
+    "deployment_paused",
+    "node_gone",
+    "unschedulable",
+    "volume_stuck",
+    "init_stuck",
+    "wrong_port",
+    "not_ready",
+    "pulling",
+    "starting",
+    "not_restored",
+    "rollout_failed",
+    "ingress_without_backend",
+    "crashed",
+    "evicted",
+    "terminating_long",
+    "progress_deadline",
+    "no_endpoint",
+    "too_few_available",
+    "autoscaler_blind",
+    "autoscaler_at_maximum",
+    "budget_blocks",
+    "versions_mixed",
+    "workers_missing",
+    "redis_unreachable",
+    "certificate_expired",
+    "source_failing",
+    "webhook_failing",
+    "certificate_expiring",
+    "rollout_waits",
+    "nothing_runs",
+    "volumes_orphaned",
 )
-
-ENTRIES: tuple[Entry, ...] = (
-    Entry(
-        "cluster_unreachable",
-        AROUND,
-        "The cluster can't be reached",
-        "error",
-        "",
-        "Deployer gets no answer from the Kubernetes API of the cluster in which the app lives. What runs there may "
-        "run on; nothing can be seen or changed.",
-        "See that the API server runs and that Deployer's machine reaches its address; test the connection on the "
-        "cluster's page.",
-    ),
-)
-BY_CODE: dict[str, Entry] = {entry.code: entry for entry in ENTRIES}
-ORDER: dict[str, int] = {entry.code: place for place, entry in enumerate(ENTRIES)}
+BY_CODE: dict[str, Entry] = {entry.code: entry for entry in PROCESSES + SERVICES}
+ORDER: dict[str, int] = {code: place for place, code in enumerate(CODES)}
+ENTRIES: tuple[Entry, ...] = tuple(BY_CODE[code] for code in CODES if code in BY_CODE)

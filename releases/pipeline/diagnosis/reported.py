@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from releases.models.lifecycle import ROLLOUT_UNFINISHED
+
 Object = dict[str, Any]
 
 
@@ -73,6 +75,10 @@ class RolloutKnown:
     queued_for: str = ""
     first: Mapping[str, Any] | None = None
 
+    @property
+    def is_over(self) -> bool:
+        return self.status not in ROLLOUT_UNFINISHED
+
 
 @dataclass(frozen=True)
 class Known:
@@ -80,7 +86,8 @@ class Known:
 
     `manifest`: of `release`, the one that runs or is rolled out. `variables`: the names of all that its processes get.
     `baseline`: pod uid → exits before the rollout began, where one runs. `first_seen`: as in a rollout's progress.
-    `patience`, `deadline`: seconds.
+    `patience`, `deadline`: seconds. `written`: service → what its rollout remembers of the Deployment that it wrote
+    (`uid`, `generation`, `template`, `seen`); empty when that is not what is meant to run.
     """
 
     app: str = ""
@@ -91,6 +98,7 @@ class Known:
     changes: Changes | None = None
     rollout: RolloutKnown | None = None
     baseline: Mapping[str, int] = field(default_factory=dict)
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)  # page's name → path: `app`, `env`, `logs`, `rollout`, …
 
 
