@@ -18,6 +18,7 @@ from releases.models import App, Build, Delivery, IdempotencyKey, Rollout
 from releases.models.outage import when_it_answers
 from releases.pipeline.build import Cancelled, discard, make, mask_of
 from releases.pipeline.build import sweep as sweep_folders
+from releases.pipeline.examination import at_verdict
 from releases.pipeline.sources import Skipped
 
 logger = logging.getLogger(__name__)
@@ -231,9 +232,10 @@ def _end_overdue() -> None:
     for rollout in Rollout.unfinished().filter(status="queued", created_at__lt=now - QUEUED_FOR).select_related("app"):
         if not rollout.inherits_change and rollout.renew():
             reason = "No worker took it within a day. Nothing that runs was changed."
+            found = at_verdict.untaken(rollout, reason)
             with transaction.atomic():
                 logs.append(rollout, [logs.Line("system/deployer", reason)])
-                rollout.transition("failed", reason=reason)
+                rollout.transition("failed", reason=reason, diagnosis=found)
             logs.pages_changed(rollout.app_id)
 
 

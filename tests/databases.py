@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import django
 import environ
 import psycopg
 
@@ -33,6 +34,13 @@ _templates: list[tuple[Path, str]] = []
 def server() -> str:
     """The URL of the PostgreSQL that the tests run on; "" if it is SQLite."""
     return os.environ.get("TEST_DATABASE_URL", "")
+
+
+def for_nothing() -> None:
+    """Sets Django up for a program that stores nothing."""
+    for name, value in {**FOR_TABLES, "DATABASE_URL": "sqlite://:memory:", "DEBUG": "true"}.items():
+        os.environ.setdefault(name, value)
+    django.setup()
 
 
 def create(folder: Path) -> str:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,6 +24,7 @@ class OddServer:
         self.headers: dict[str, dict[str, str]] = {}
         self.otherwise: tuple[int, str, str] = status(404, "the server could not find the requested resource")
         self.asked: list[tuple[str, str]] = []
+        self.ahead = 0.0  # seconds that its clock is
         odd = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,6 +44,9 @@ class OddServer:
                 self.wfile.write(data)
 
             do_POST = do_GET
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + odd.ahead)
 
             def log_message(self, *args: Any) -> None:
                 pass

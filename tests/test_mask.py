@@ -83,3 +83,15 @@ def test_while_two_releases_run_the_values_of_both_are_hidden(app):
 @pytest.mark.django_db
 def test_a_release_before_the_first_is_none(app):
     assert Mask.of(factories.release(app, env={"A": "abcdef"}), None).hide("abcdef") == "[A]"
+
+
+@given(VALUES, st.integers(6, 12), TEXTS)
+def test_no_part_of_a_value_survives_where_a_text_was_cut(value, length, text):
+    hidden = Mask({"NAME": value}).hide_part(f"{value[-length:]} {text} {value[:length]}")
+    assert not hidden.startswith(value[-length:]) and not hidden.endswith(value[:length])
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=5), st.lists(TEXTS, max_size=5))
+def test_one_for_a_few_texts_hides_the_same_in_them(env, texts):
+    mask = Mask(env)
+    assert list(map(mask.narrowed(texts).hide, texts)) == list(map(mask.hide, texts))

@@ -16,6 +16,7 @@ from releases.actions.deliveries import (
     replay_delivery,
     sweep_deliveries,
 )
+from releases.actions.diagnosis import diagnose, diagnosis_of
 from releases.actions.domains import add_domain, entrances, reachable_services, remove_domain
 from releases.actions.environment import (
     Difference,
@@ -91,6 +92,8 @@ __all__ = [
     "create_release",
     "create_token",
     "delete_app",
+    "diagnose",
+    "diagnosis_of",
     "discard_staged",
     "disconnect_sign_in",
     "end_sessions",

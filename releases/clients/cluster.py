@@ -2,6 +2,7 @@
 
 import re
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -114,6 +115,30 @@ class Cluster:
             if not query["continue"]:
                 return items, page["metadata"]["resourceVersion"]
 
+    def list_some(self, kind: str, namespace: str, *, objects: int, size: int) -> tuple[list[Object], int]:
+        """At most so many objects, strangers' too, and about so many bytes of them; and how many there are besides, as
+        far as the cluster says. For a look that may not take long: asked once, with short time-outs."""
+        items: list[Object] = []
+        query = {"limit": str(PAGE)}
+        while True:
+            page, read = self.door.sized(
+                "GET", _path(kind, namespace), query=query, most=size, timeout=LOOK_TIMEOUT, patient=False
+            )
+            found, metadata = page.get("items"), page.get("metadata")
+            items += [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+            size -= read
+            told = metadata if isinstance(metadata, dict) else {}
+            query["continue"] = str(told.get("continue") or "")
+            if not query["continue"]:
+                return items[:objects], max(0, len(items) - objects)
+            if len(items) >= objects or size <= 0:
+                left = told.get("remainingItemCount")
+                return items[:objects], max(1, left if isinstance(left, int) else 1)
+
+    def now(self) -> datetime:
+        """By its own clock, as its last answer said; by ours before the first."""
+        return self.door.now()
+
     def watch(self, kind: str, *, labels: str = "", since: str) -> Watch:
         """Changes after the version `since`, until the stream ends. Raises Expired when that is too old: list again."""
         query = {
@@ -152,10 +177,19 @@ class Cluster:
         return LogLines(self.door.open("GET", path, query=query, timeout=timeout), self.url)
 
     def log(
-        self, namespace: str, pod: str, *, container: str, tail: int | None, previous: bool, seconds: float
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str,
+        tail: int | None,
+        previous: bool,
+        seconds: float,
+        size: int = LOG_BYTES,
     ) -> list[str]:
-        """The last `tail` lines of a container, or all; at most 4 MiB from where that begins; within `seconds`."""
-        query = {"container": container, "limitBytes": str(LOG_BYTES), "previous": str(previous).lower()}
+        """The last `tail` lines of a container, or all; at most `size` bytes from where that begins; within
+        `seconds`."""
+        query = {"container": container, "limitBytes": str(size), "previous": str(previous).lower()}
         if tail is not None:
             query["tailLines"] = str(tail)
         timeout = urllib3.Timeout(connect=seconds, read=seconds)

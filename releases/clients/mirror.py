@@ -105,8 +105,18 @@ class Mirror:
                 raise ClusterUnavailable(f"The cluster has not listed its {kind} objects yet.")
         with self.lock:
             self._raise_problem()
+        return self.seen(namespace)
+
+    def seen(self, namespace: str) -> View:
+        """As last reported, whatever stands in the way now. Waits for nothing; what is not `known` is empty."""
+        with self.lock:
             found = {name: list(self.objects[kind].get(namespace, {}).values()) for kind, name in FIELDS.items()}
         return View(**found)
+
+    @property
+    def known(self) -> set[str]:
+        """The kinds that have been listed."""
+        return {kind for kind, event in self.listed.items() if event.is_set()}
 
     def reread(self, namespace: str) -> None:
         """Ask the cluster itself, after a long silence: a stream may be open and dead. Raises ClusterUnavailable."""

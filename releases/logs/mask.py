@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Self
 
 from releases.models import Release
@@ -23,11 +24,32 @@ class Mask:
             for part in value.splitlines():
                 if len(part) >= SHORTEST:
                     self.names.setdefault(part, name)
-        longest_first = sorted(self.names, key=len, reverse=True)
+        self._know(self.names)
+
+    def _know(self, names: Mapping[str, str]) -> None:
+        longest_first = sorted(names, key=len, reverse=True)
         self.pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def hide(self, text: str) -> str:
         return self.pattern.sub(lambda found: f"[{self.names[found.group()]}]", text) if self.pattern else text
+
+    def hide_part(self, text: str) -> str:
+        """Of a text that was cut off, at its beginning or end: a part of a value may stand there."""
+        text = self.hide(text)
+        for value, name in self.names.items():
+            for length in range(min(len(value) - 1, len(text)), SHORTEST - 1, -1):
+                if text.startswith(value[-length:]):
+                    text = f"[{name}]{text[length:]}"
+                if text.endswith(value[:length]):
+                    text = f"{text[:-length]}[{name}]"
+        return text
+
+    def narrowed(self, texts: Iterable[str]) -> Self:
+        """One that hides the same in these texts, and is quick where they are many: few values stand in them."""
+        everything = "\0".join(texts)
+        narrow = copy(self)
+        narrow._know({value: name for value, name in self.names.items() if value in everything})
+        return narrow
 
     @classmethod
     def of(cls, *releases: Release | None) -> Self:

@@ -17,7 +17,8 @@ APP_STATUS = {"queued": "Pending", "releasing": "Pending", "rolling": "Updating"
 class Rollout(Lifecycle):
     MOVES = ROLLOUT_MOVES
     PROMOTE, ROLLBACK = "promote", "rollback"
-    LARGE = ("objects_applied", "templates_before")  # and encrypted: read by who carries it, nobody else
+    # Read by who carries it, or by who asks for just that.
+    LARGE = ("objects_applied", "templates_before", "diagnosis")
 
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="rollouts")
     number = models.PositiveIntegerField()
@@ -41,6 +42,7 @@ class Rollout(Lifecycle):
     baseline = models.JSONField(null=True, help_text="what ran before the first write")
     templates_before = EncryptedJSONField(default=dict, help_text="service → its template before the first write")
     progress = models.JSONField(default=dict, help_text="how far it is, for whoever takes over")
+    diagnosis = models.JSONField(null=True, help_text="what was found at the moment of the verdict, if it failed")
     squares = models.JSONField(default=list, help_text="the processes as last seen, for pages")
     told = models.CharField(max_length=20, blank=True, help_text="the status that GitHub was told last")
     deployment = models.BigIntegerField(null=True, help_text="GitHub's number of it")

@@ -22,14 +22,15 @@ def _fitted(field: Any, value: Any) -> Any:
         text = storable(value)
         longest = getattr(field, "max_length", None)
         return text if longest is None or len(text) <= longest else text[: longest - 1] + "…"
-    return _cleaned(value) if isinstance(field, models.JSONField) else value
+    return cleaned(value) if isinstance(field, models.JSONField) else value
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """`value` as JSON, with all text in it storable."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):
-        return {storable(key) if isinstance(key, str) else key: _cleaned(part) for key, part in value.items()}
+        return {storable(key) if isinstance(key, str) else key: cleaned(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_cleaned(part) for part in value]
+        return [cleaned(part) for part in value]
     return value

@@ -68,7 +68,7 @@ def look(row: Cluster) -> Seen:
         if not connection.may(NEEDED.attributes):
             return Seen(version, f"We may not {NEEDED.words} there: rights are missing.", rights.HINT)
     except ClusterError as error:
-        return _trouble(error, row, version)
+        return why(error, row, version)
     return Seen(version)
 
 
@@ -91,7 +91,8 @@ def note(row: Cluster, seen: Seen) -> bool:
     return bool(changed and written)
 
 
-def _trouble(error: ClusterError, row: Cluster, version: str) -> Seen:
+def why(error: ClusterError, row: Cluster, version: str = "") -> Seen:
+    """What is wrong when it answers so, or not at all, and what to do."""
     problem, hint = error.message, error.hint
     if error.status:
         words, hint = STATUS_HINTS.get(error.status, SERVER_FAULT if error.status >= 500 else OTHER)
@@ -99,14 +100,19 @@ def _trouble(error: ClusterError, row: Cluster, version: str) -> Seen:
     return Seen(version, logs.clean(problem)[:WORDS_MAX], _expired(row) or hint)
 
 
+def certificate_ends(row: Cluster) -> datetime | None:
+    """When the client certificate of its kubeconfig does; None without one that can be read."""
+    if row.kind != KUBECONFIG:
+        return None
+    try:
+        return kubeconfig.read(row.kubeconfig.open()).expires()
+    except (Invalid, InvalidToken, ValueError):
+        return None
+
+
 def _expired(row: Cluster) -> str:
     """What explains any refusal: a client certificate that has ended."""
-    if row.kind != KUBECONFIG:
-        return ""
-    try:
-        ends = kubeconfig.read(row.kubeconfig.open()).expires()
-    except (Invalid, InvalidToken, ValueError):
-        return ""
+    ends = certificate_ends(row)
     if ends is None or ends > datetime.now(UTC):
         return ""
     return f"The client certificate has expired on {ends:%Y-%m-%d}: give the cluster a new kubeconfig."
@@ -124,7 +130,7 @@ def test(row: Cluster) -> tuple[Seen, list[Finding]]:
     try:
         findings += _rights(reach.connection_to(row))
     except ClusterError as error:
-        seen = _trouble(error, row, seen.version)
+        seen = why(error, row, seen.version)
         findings.append(Finding("missing", seen.problem, seen.hint))
     return seen, findings
 

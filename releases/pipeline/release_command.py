@@ -19,6 +19,7 @@ from releases.pipeline import (
     processes,
 )
 from releases.pipeline.command_output import Output
+from releases.pipeline.examination import at_verdict
 from releases.pipeline.ground import Aborted, Ground
 from releases.pipeline.health import PROGRESSING, Verdict
 
@@ -35,9 +36,9 @@ def run(ground: Ground) -> None:
         command_job.raise_noted(ground)
         ground.check()
         job = command_job.let_go(ground, job)
-        verdict = _follow(ground, job)
+        verdict, pods = _follow(ground, job)
         if verdict.status == "failed":
-            _note(ground, verdict)
+            _note(ground, verdict, pods)
             command_job.raise_noted(ground)
     except (Aborted, RolloutFailed):
         command_job.stop(ground, job)
@@ -53,8 +54,9 @@ def run(ground: Ground) -> None:
 # --- Its course -----------------------------------------------------------------------------------------------------
 
 
-def _follow(ground: Ground, job: Object) -> Verdict:
-    """Tell its output while it runs, until it has ended or can't run. Raises RolloutFailed, Aborted."""
+def _follow(ground: Ground, job: Object) -> tuple[Verdict, list[Object]]:
+    """Tell its output while it runs, until it has ended or can't run; and give its processes as they were last seen.
+    Raises RolloutFailed, Aborted."""
     events = ground.event_log()
     output: Output | None = None
     seen: list[Object] = []
@@ -73,7 +75,7 @@ def _follow(ground: Ground, job: Object) -> Verdict:
                 verdict, pods = _asked(ground, job)
                 if verdict.status != "progressing":
                     _tell_rest(ground, output or _output(ground, pods))
-                    return _told_why(verdict, pods or seen)
+                    return _told_why(verdict, pods or seen), pods or seen
             ground.wait(LOOK_SECONDS)
             ground.stop.wait(BATCH_SECONDS)  # lines that come one by one are told together
     finally:
@@ -137,7 +139,7 @@ def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
         return []
 
 
-def _note(ground: Ground, verdict: Verdict) -> None:
+def _note(ground: Ground, verdict: Verdict, pods: list[Object]) -> None:
     """Why it failed, for whoever takes over while it is stopped: then its Job says no more."""
     evidence = _last_words(ground, verdict)
     unset = meaning.unset_hint(evidence[-1], ground.rollout.release.variables()) if evidence else ""
@@ -147,4 +149,6 @@ def _note(ground: Ground, verdict: Verdict) -> None:
         "hint": ground.clean(unset or verdict.hint),
         "evidence": [ground.clean(text) for text in evidence],
     }
-    ground.remember(progress={**ground.rollout.progress, "command_failed": failed})
+    # Of its Job nothing is left to be seen once it is stopped.
+    found = at_verdict.diagnosed(ground, replace(verdict, hint=unset or verdict.hint), evidence, pods)
+    ground.remember(progress={**ground.rollout.progress, "command_failed": failed}, diagnosis=found)

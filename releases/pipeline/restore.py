@@ -1,6 +1,7 @@
 """Bring the previous release back, completely; or take a failed first release down to nothing."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from releases.pipeline import (
     restored,
     secrets_in_use,
 )
+from releases.pipeline.examination import at_verdict
 from releases.pipeline.ground import Ground
 from releases.pipeline.health import Verdict
 
@@ -44,6 +46,7 @@ def begin(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -
     lines = [logs.Line("system/deployer", verdict.reason)]
     if verdict.service:  # what a release command wrote is in the log already
         lines += [logs.Line(f"service/{verdict.service}/{verdict.process}", text) for text in evidence]
+    found = rollout.diagnosis or at_verdict.diagnosed(ground, replace(verdict, hint=hint), evidence)
     migrated = "job" in rollout.progress
     warning = "What the release command changed, database migrations say, is not reverted." if migrated else ""
     lines += [logs.Line("system/deployer", text) for text in (hint, target, warning) if text]
@@ -59,6 +62,7 @@ def begin(ground: Ground, verdict: Verdict, evidence: list[str] | None = None) -
             cause=verdict.cause,
             hint=ground.clean(hint),
             evidence=[ground.clean(text) for text in evidence],
+            diagnosis=found,
             progress={**rollout.progress, "restore_since": timezone.now().isoformat()},
         )
     logs.pages_changed(rollout.app_id)

@@ -9,6 +9,7 @@ from releases import logs
 from releases.errors import ClusterError, ClusterUnavailable, IllegalTransition, Refused, RolloutFailed, Stale
 from releases.models import Rollout
 from releases.pipeline import command_job, manifests, meaning, release_command, restore
+from releases.pipeline.examination import at_verdict
 from releases.pipeline.ground import Aborted, Ground, HandOver
 from releases.pipeline.health import Verdict
 from releases.pipeline.preparing import prepare, resting
@@ -91,6 +92,7 @@ def _end_unchanged(ground: Ground, verdict: Verdict, evidence: list[str]) -> Non
     rollout.beat()  # raises Stale: then the Secret is another's
     partly = " The release command may have run in part." if cancelled and rollout.status == "releasing" else ""
     reason = f"{verdict.reason} Nothing that runs was changed.{partly}"
+    found = rollout.diagnosis or (None if cancelled else at_verdict.diagnosed(ground, verdict, evidence))
     _remove_secret(ground)
     with transaction.atomic():
         lines = [logs.Line("system/deployer", reason), ground.status_line("Pending", resting(rollout))]
@@ -101,6 +103,7 @@ def _end_unchanged(ground: Ground, verdict: Verdict, evidence: list[str]) -> Non
             cause=verdict.cause,
             hint=ground.clean(verdict.hint),
             evidence=[ground.clean(text) for text in evidence],
+            diagnosis=found,
         )
     command_job.remove(ground)
 

@@ -17,6 +17,7 @@ from tests.bench import (
     crowd,
     database,
     deliveries,
+    diagnosis,
     doom,
     events,
     first_screen,
@@ -53,6 +54,7 @@ def main() -> None:
         "crowd": crowd.measure,
         "pages": pages.measure,
         "screen": first_screen.measure,
+        "diagnosis": diagnosis.measure,
     }
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(parts)}, kills; all, if none is named")

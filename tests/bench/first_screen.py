@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests import chromium
+from tests import browsing, chromium
 from tests.bench.figures import percentile, show, title
 from tests.journeys.house import ROOT, House
 
 LINES, TIMES = 1_000_000, 7
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # Behind the scenes: what a build that talks without an end would leave, with one error and one needle at the end.
 WRITE = """
 from itertools import islice
@@ -61,7 +60,7 @@ def measure(house: House, folder: Path) -> None:
     program = [sys.executable, "manage.py", "shell", "-v", "0", "-c", WRITE.format(lines=LINES)]
     build = subprocess.check_output(program, cwd=ROOT, env=house.environment, text=True).strip()
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = play.chromium.launch(executable_path=path, args=browsing.ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(house.manage("password", "--link"))
         page.get_by_role("button", name="Sign in as admin").click()
