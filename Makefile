@@ -25,7 +25,7 @@ help:
 	@echo '               (CLUSTER_TESTS="-k volumes" runs some of them)'
 	@echo 'make check     style, types, the floors of the design, migrations'
 	@echo 'make format    let ruff lay out the code'
-	@echo 'make docs      write docs/command.md and docs/api.md anew, from the code'
+	@echo 'make docs      write docs/command.md, docs/api.md, docs/diagnostics.md anew'
 	@echo 'make bench     measure; prints figures'
 	@echo 'make schema    some ten thousand random requests against the API, compared with its document (SCHEMA="--seed 7")'
 	@echo 'make lock      choose versions anew and lock them in requirements/'

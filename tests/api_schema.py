@@ -50,6 +50,7 @@ MEANING = [
     "create_release",
     "create_token",
     "delete_app",
+    "diagnosis",
     "lock_app",
     "promote",
     "replace_environment",
@@ -62,6 +63,7 @@ MEANING = [
 ]
 WORLD = """
 from releases.pipeline import deployer_yml
+from releases.pipeline.diagnosis import Report
 manifest = deployer_yml.parse("services: {web: {command: python app.py, port: 8080}}")
 images = {"web": "local/shop@sha256:" + "0" * 64}
 by = policy.actor_for(Person.objects.get(username="ann"))
@@ -73,7 +75,10 @@ build = Build.objects.create(id="BAAAAAAAAAA", app=shop, status="succeeded", man
 release = Release.objects.create(
     id="RAAAAAAAAAA", app=shop, build=build, manifest=manifest, images=images, env={"COLOUR": "red"}, **by.columns()
 )
-rollout = Rollout.objects.create(app=shop, number=1, release=release, status="succeeded", **by.columns())
+stored = Report("shop", "2026-03-18T14:31:10Z").as_json()
+rollout = Rollout.objects.create(
+    app=shop, number=1, release=release, status="succeeded", diagnosis=stored, **by.columns()
+)
 App.objects.filter(pk=shop.pk).update(active_release=release)
 for owner in (build, rollout):
     logs.append(owner, [Line("system/deployer", f"line {number}") for number in range(3)])

@@ -433,6 +433,27 @@ def test_people_get_roles_and_are_shut_out(run: Run) -> None:
     assert ok(with_password) and "link" not in with_password.stderr
 
 
+def test_a_diagnosis_of_now_and_of_a_rollout_that_failed(run: Run, server: WebServer, shipped: dict[str, Any]) -> None:
+    now = run("deploy-debug", "-a", "shop")
+    assert now.returncode == 1 and "✕ error: cluster unreachable: cluster" in now.stdout  # none runs beside it
+    assert (
+        json.loads(run("deploy-debug", "-a", "shop", "--json").stdout)["findings"][0]["code"] == "cluster_unreachable"
+    )
+    unknown = run("deploy-debug", "-a", "shop", "-s", "nope")
+    assert unknown.returncode == 2 and "shop has no service nope: it has web." in unknown.stderr
+    assert run("deploy-debug", "-a", "shpo").returncode == 2
+    assert run("deploy-debug", "-a", "shop", DEPLOYER_URL="http://127.0.0.1:9").returncode == 4
+    none = run("rollouts", "diagnosis", "-a", "shop")
+    assert none.returncode == 1 and "Rollout 1 of shop has no diagnosis: it did not fail." in none.stderr
+    stored = {"app": "shop", "at": "2026-03-18T14:31:10+00:00", "cluster": "local", "release": "", "rollout": 1}
+    stored |= {"healthy": True, "omitted": {}, "unread": {"Service": "not asked"}}
+    stored |= {key: [] for key in ("findings", "services", "processes", "events")}
+    server.behind(f"Rollout.objects.update(diagnosis={stored!r})")
+    shown = ok(run("rollouts", "diagnosis", "1", "-a", "shop"))
+    assert shown.startswith("shop · cluster local · rollout 1 · 2026-03-18 14:31:10Z\n")
+    assert json.loads(ok(run("rollouts", "diagnosis", "-a", "shop", "--json")))["rollout"] == 1
+
+
 def test_the_audit_says_who_did_what(run: Run, shipped: dict[str, Any]) -> None:
     ok(run("env", "get", "SECRET", "-a", "shop"))
     listed = json.loads(ok(run("audit", "-a", "shop", "--by", "ann", "--since", "1h", "--json")))

@@ -1,75 +1,27 @@
 """How the command bears with a server that is busy, restarts or loses an answer: against one that does so."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import command_here
+from tests import odd_api
+from tests.odd_api import CUT, Answer, Odd
 
 ROLLOUT = {"number": 7, "release": "RABCDEFGHIJ", "app": "shop", "status": "queued"}
-Answer = tuple[int, Any, dict[str, str]]
-CUT = (0, None, {})
-
-
-@dataclass
-class Odd:
-    """Gives the answers that were laid out for a method and address, one after the other; the last one for ever."""
-
-    answers: dict[str, list[Answer]] = field(default_factory=dict)
-    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
-    url: str = ""
-
-    def of(self, what: str) -> list[tuple[str, bytes]]:
-        """The key and body of each request of this kind."""
-        return [(key, body) for asked, key, body in self.asked if asked == what]
 
 
 @pytest.fixture
 def odd() -> Iterator[Odd]:
-    odd = Odd()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            what = f"{self.command} {self.path.partition('?')[0]}"
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            odd.asked.append((what, self.headers.get("Idempotency-Key", ""), body))
-            laid_out = odd.answers[what]
-            status, document, headers = laid_out.pop(0) if len(laid_out) > 1 else laid_out[0]
-            if status == 0:
-                self.close_connection = True
-                return
-            text = document if isinstance(document, bytes) else json.dumps(document).encode()
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(text))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    odd.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield odd
-    server.shutdown()
-    server.server_close()
+    with odd_api.serving() as odd:
+        yield odd
 
 
 @pytest.fixture
 def run(odd: Odd, tmp_path: Path) -> Callable[..., Any]:
-    environment = {"DEPLOYER_URL": odd.url, "DEPLOYER_TOKEN": "x", "XDG_CONFIG_HOME": str(tmp_path), "PATH": "/usr/bin"}
-    return lambda *arguments: command_here.run(arguments, environment=environment, cwd=tmp_path)
+    return lambda *arguments: odd.command(*arguments, cwd=tmp_path)
 
 
 def error(code: str, message: str = "So it is.") -> dict[str, Any]:

@@ -21,6 +21,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "env": ("environment:group", "List, set, unset, edit variables: each change is a release."),
     },
     "Look after what runs": {
+        "deploy-debug": ("diagnosis:deploy_debug", "Say what is wrong with an app, why, and what to do."),
         "ps": ("processes:group", "List the processes that run now, restart them, stop one."),
         "scale": ("processes:scale", "Run so many processes of a service."),
         "run": ("run:run", "Run a command once, with a release."),

@@ -198,4 +198,7 @@ def _what_went_wrong(rollout: dict[str, Any]) -> list[str]:
         lines.append(f"Cause: {rollout['cause']}")
     if rollout["hint"]:
         lines.append(f"Hint: {rollout['hint']}")
-    return [*lines, *last_words(rollout["evidence"])]
+    lines += last_words(rollout["evidence"])
+    if rollout["status"] in ("failed", "rolled_back"):
+        lines.append(f"Why: deployer deploy-debug -a {rollout['app']}")
+    return lines

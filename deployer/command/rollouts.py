@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from deployer.command.diagnosis import say_report
 from deployer.command.failure import Failure
 from deployer.command.follow import follow_rollout, last_words, say_as_json, say_line, say_nothing, stored_lines
 from deployer.command.listing import show_list
@@ -109,6 +110,19 @@ def logs(
         follow_rollout(server, name, which, on_line=on_line)
     else:
         stored_lines(server, f"/apps/{name}/rollouts/{which}", on_line)
+
+
+@group.command("diagnosis")
+def diagnosis(
+    context: typer.Context, number: NumberArgument = None, app: AppOption = None, as_json: JsonOption = False
+) -> None:
+    """Show what was wrong in the moment in which a rollout failed. `deployer deploy-debug` looks at what is now."""
+    server, path = connect(), app_path(context, app)
+    found = server.get(f"{path}/rollouts/{_number(server, path, number)}/diagnosis")
+    if wants_json(context, as_json):
+        say_json(found)
+    else:
+        say_report(server, found)
 
 
 @group.command("abort")

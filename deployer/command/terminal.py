@@ -1,6 +1,7 @@
 """What only a terminal gets: colour, something that turns, a bar, questions. A pipe gets plain text."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from typing import BinaryIO, TextIO
 
 from deployer.command.failure import FAILED, INTERRUPTED, Failure
 
-COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "dim": 2}
+COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "dim": 2, "bold": 1}
 STATUS_COLOURS = {
     "active": "green",
     "succeeded": "green",
@@ -31,16 +32,24 @@ def is_terminal(stream: TextIO | None = None) -> bool:
     return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
 
 
+def size() -> os.terminal_size | None:
+    """Columns and lines of the terminal; None where there is none."""
+    return shutil.get_terminal_size() if is_terminal() else None
+
+
 def can_ask() -> bool:
     """Whether somebody is there to see a question and to answer it."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def has_colours() -> bool:
+    """Whether they are wanted: https://no-color.org says how one doesn't want them."""
+    return is_terminal() and not os.environ.get("NO_COLOR")
+
+
 def paint(text: str, colour: str) -> str:
-    """In that colour, where colours are wanted: https://no-color.org says how one doesn't want them."""
-    if not is_terminal() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
+    """In that colour, where colours are wanted."""
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if has_colours() else text
 
 
 def paint_status(text: str) -> str:

@@ -1,1 +1,1 @@
-"""docs/command.md and docs/api.md, from the code that they describe. `python -m deployer.reference` writes them."""
+"""The pages of docs/ that are made from the code that they describe. `python -m deployer.reference` writes them."""

@@ -1,10 +1,10 @@
-"""Writes docs/command.md and docs/api.md; with --check it only says whether they are current."""
+"""Writes docs/command.md, docs/api.md and docs/diagnostics.md; with --check it only says whether they are current."""
 
 import os
 import sys
 from pathlib import Path
 
-from deployer.reference import api, command
+from deployer.reference import api, command, diagnostics
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -15,10 +15,15 @@ def pages() -> dict[Path, str]:
 
     django.setup()
     from releases.api import api as served
+    from releases.pipeline.diagnosis.chapters import chapters
 
     # Whatever it is served under, the document speaks of /api.
     document = served.get_openapi_schema(path_prefix="/api/")
-    return {DOCS / "command.md": command.page(), DOCS / "api.md": api.page(document)}
+    return {
+        DOCS / "command.md": command.page(),
+        DOCS / "api.md": api.page(document),
+        DOCS / "diagnostics.md": diagnostics.page(chapters()),
+    }
 
 
 def main() -> int:

@@ -105,7 +105,7 @@ def _schema(name: str, schema: dict[str, Any]) -> Iterator[str]:
         yield from [words.strip(), ""]
     required = set(schema.get("required", []))
     rows = [
-        f"| `{field}` | {_words(each)} | {'' if field in required else 'may be left out'}{_note(each, each)} |"
+        f"| `{field}` | {_words(each)} | {_said_of(each, optional=field not in required)} |"
         for field, each in schema.get("properties", {}).items()
     ]
     if rows:
@@ -155,6 +155,10 @@ def _note(described: dict[str, Any], schema: dict[str, Any]) -> str:
         notes.append(f"default `{str(default).lower() if isinstance(default, bool) else default}`")
     said = "; ".join(filter(None, notes))
     return f": {said}" if said else ""
+
+
+def _said_of(schema: dict[str, Any], *, optional: bool) -> str:
+    return f"may be left out{_note(schema, schema)}" if optional else _note(schema, schema).removeprefix(": ")
 
 
 def _fields(schema: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from releases.api import (
     audit,
     builds,
     clusters,
+    diagnosis,
     domains,
     environment,
     lock,
@@ -65,6 +66,7 @@ api.add_router("/apps/{app_name}", lock.router, tags=["lock"])
 api.add_router("/apps/{app_name}/releases", runs.router, tags=["processes"])
 api.add_router("/apps/{app_name}", processes.router, tags=["processes"])
 api.add_router("/apps/{app_name}", app_log.router, tags=["processes"])
+api.add_router("/apps/{app_name}", diagnosis.router, tags=["diagnosis"])
 api.add_router("/apps/{app_name}", sources.router, tags=["sources"])
 api.add_router("/apps/{app_name}", registries.of_app, tags=["registries"])
 
