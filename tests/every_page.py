@@ -15,6 +15,7 @@ PAGES: dict[str, list[str]] = {
     "app-builds": ["/apps/{app}/builds", "/apps/{empty}/builds"],
     "env": ["/apps/{app}/env", "/apps/{empty}/env"],
     "processes": ["/apps/{app}/processes", "/apps/{empty}/processes"],
+    "diagnosis": ["/apps/{app}/diagnosis", "/apps/{app}/diagnosis?service=web&all=1", "/apps/{empty}/diagnosis"],
     "app-logs": ["/apps/{app}/logs"],
     "app-activity": ["/apps/{app}/activity"],
     "app-settings": ["/apps/{app}/settings"],
@@ -31,6 +32,7 @@ PAGES: dict[str, list[str]] = {
     "compare": ["/apps/{app}/releases/{release}/compare"],
     "run": ["/apps/{app}/releases/{release}/run"],
     "rollout": ["/apps/{app}/rollouts/{undone}", "/apps/{app}/rollouts/1", "/apps/{moving}/rollouts/{running}"],
+    "rollout-diagnosis": ["/apps/{app}/rollouts/{undone}/diagnosis", "/apps/{app}/rollouts/1/diagnosis"],
     "activity": ["/activity"],
     "history": ["/releases", "/releases?list=releases"],
     "clusters": ["/clusters"],
@@ -41,6 +43,7 @@ PAGES: dict[str, list[str]] = {
     "registry": ["/registries/{registry}"],
     "find": ["/find?q=sh"],
     "words": ["/help/words"],
+    "diagnostics": ["/help/diagnostics"],
     "people": ["/people"],
     "person": ["/people/{person}"],
     "account": ["/account"],
@@ -58,6 +61,7 @@ registry-test registry-remove theme member-remove person-let-in person-shut-out 
 person-unlock person-token-revoke account-password account-token-new account-token-revoke account-connect
 account-disconnect account-sign-out-elsewhere sign-in-with github_callback openid_connect_callback sign-out healthz
 readyz compare-reveal build-again release-reveal env-discard
+diagnosis-json diagnosis-text rollout-diagnosis-json rollout-diagnosis-text
 """.split()  # noqa: SIM905
 
 

@@ -9,7 +9,7 @@ from releases import logs
 from releases.logs import Line
 from releases.models import App, AuditEntry, Build, Delivery, Domain, Person, Registry, Release, Rollout, Source, Token
 from releases.policy import Actor
-from tests import factories, pages_world
+from tests import diagnoses, factories, pages_world
 
 CAUSE = {
     "kind": "exits",
@@ -67,6 +67,7 @@ def _undone(world: pages_world.World) -> Rollout:
         hint="QUEUE_URL is not among this release's variables.",
         evidence=["Traceback (most recent call last):", "KeyError: 'QUEUE_URL'"],
         note="Black Friday",
+        diagnosis=diagnoses.many().as_json(),
     )
 
 

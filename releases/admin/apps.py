@@ -1,12 +1,17 @@
 """Apps, their domains, and who are members of them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.urls import reverse
 
 from releases.admin.deeds import Deeds, newest_release, release_before
+from releases.admin.diagnoses import Diagnosed, of_apps
 from releases.admin.read_only import ReadOnly
 from releases.models import App, Domain, Membership, Release, Rollout
+from releases.policy import Actor
 
 
 @admin.register(App)
@@ -26,6 +31,10 @@ class AppAdmin(Deeds):
 
     def to_go_back_to(self, row: App) -> Release:
         return release_before(row)
+
+    def diagnosed(self, rows: Sequence[tuple[Any, Rollout | None]], *, by: Actor) -> list[Diagnosed]:
+        """As they are now."""
+        return of_apps(rows, by=by)
 
     def rollouts_of(self, row: App) -> QuerySet[Rollout]:
         return row.rollouts.defer(*Rollout.LARGE, "baseline")

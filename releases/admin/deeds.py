@@ -1,6 +1,6 @@
 """Promote, roll back, diagnose: the same for apps, releases and rollouts, by the same actions as everywhere."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -11,12 +11,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from releases import actions, policy
+from releases.admin.diagnoses import Diagnosed, of_rollouts
 from releases.admin.read_only import ReadOnly
 from releases.errors import WrongState
 from releases.models import App, Release, Rollout
-from releases.pages import status
 from releases.pages.doubts import doubts
-from releases.pages.durations import seconds_taken
 from releases.policy import Actor
 
 DIAGNOSED_MAX = 50
@@ -48,30 +47,22 @@ class Deeds(ReadOnly):
         by: Actor = request.actor  # type: ignore[attr-defined]
         self.each(request, queryset, lambda row: _begun(actions.rollback(self.to_go_back_to(row), by=by)))
 
-    @admin.action(description="Diagnose the last rollout")
+    def diagnosed(self, rows: Sequence[tuple[Any, Rollout | None]], *, by: Actor) -> list[Diagnosed]:
+        """As it was when the last rollout failed. `rows`: each with that rollout."""
+        return of_rollouts(rows, by=by)
+
+    @admin.action(description="Diagnose")
     def diagnose(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse:
-        """What was concluded when it ran; nobody is asked anew."""
-        policy.require("view", by=request.actor)  # type: ignore[attr-defined]
+        by: Actor = request.actor  # type: ignore[attr-defined]
+        policy.require("view", by=by)
         rows = [(row, self.rollouts_of(row).order_by("-number").first()) for row in queryset[:DIAGNOSED_MAX]]
         context = {
             **self.admin_site.each_context(request),
             "title": "Diagnosis",
             "opts": self.opts,
-            "found": _told(rows),
+            "found": self.diagnosed(rows, by=by),
         }
         return TemplateResponse(request, "admin/diagnosis.html", context)
-
-
-def _told(rows: Iterable[tuple[Any, Rollout | None]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "row": row,
-            "rollout": rollout,
-            "status": status.ROLLOUT[rollout.status] if rollout else None,
-            "seconds": seconds_taken(rollout) if rollout else None,
-        }
-        for row, rollout in rows
-    ]
 
 
 def _promoted(release: Release, *, by: Actor) -> Rollout:

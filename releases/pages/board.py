@@ -1,5 +1,6 @@
 """The live part of a page, by topic: `apps`, `app.<name>`, `deliveries.<app>`, `builds.<app>`, `build.<id>`,
-`rollout.<app>.<number>`, `processes.<app>`, `clusters`, `cluster.<name>`, `registries`, `registry.<name>`."""
+`rollout.<app>.<number>`, `processes.<app>`, `diagnosis.<app>`, `clusters`, `cluster.<name>`, `registries`,
+`registry.<name>`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from releases.pages import (
     registries_board,
     rollout_board,
 )
+from releases.pages.diagnosis import board as diagnosis_board
 from releases.pages.history import activity_page, history_page
 from releases.pages.section import Section
 from releases.policy import Actor
@@ -89,6 +91,12 @@ def board_for(topic: str, *, by: Actor, query: Mapping[str, str] = NOTHING) -> B
         apps = App.objects.select_related("active_release", "cluster")
         app = get_object_or_404(apps.defer("cluster__kubeconfig", "active_release__env"), name=name)
         return _of(app, topic, processes_board.SECTIONS, processes_board.context(app, by=by), by=by)
+    if kind == "diagnosis":
+        apps = App.objects.select_related("active_release", "cluster")
+        app = get_object_or_404(apps.defer("cluster__kubeconfig", "active_release__env"), name=name)
+        context = {"actor": by, "app": app, **diagnosis_board.context(app, query, by=by)}
+        parts, look = diagnosis_board.PARTS, diagnosis_board.LOOK_SECONDS
+        return Board(topic, f"page.app-{app.pk}", diagnosis_board.SECTIONS, context, look, parts)
     if kind == "builds":
         app = get_object_or_404(App.objects.select_related("cluster").defer("cluster__kubeconfig"), name=name)
         return _of(app, topic, builds_board.SECTIONS, builds_board.context(app, query, by=by), by=by)

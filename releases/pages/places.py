@@ -40,6 +40,7 @@ PAGES = (
     Place("people", "People", "who may do what", right="manage_people", also="users roles members"),
     Place("account", "Account", "password, tokens, theme", also="api sign-in"),
     Place("words", "Words and keys", "what the words and signs mean", also="help shortcuts keyboard glossary"),
+    Place("diagnostics", "Diagnostics", "what each finding means, and what to do", also="help findings errors causes"),
     Place("admin:index", "Admin", "every row there is", right="create_app", also="django database"),
 )
 ACTIONS = (
@@ -53,6 +54,7 @@ ACTIONS = (
         anchor="#build",
         needs_source=True,
     ),
+    Place("diagnosis", "Diagnose {app}", "why is it not running?", also="debug doctor health deploy-debug"),
     Place("processes", "Scale {app}", "more processes, or fewer", right="scale", also="count"),
     Place("processes", "Restart {app}", "or stop one process", right="restart"),
     Place("app-lock", "Lock {app}", "nothing is promoted meanwhile", right="lock", also="unlock freeze"),

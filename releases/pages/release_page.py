@@ -8,6 +8,7 @@ from releases.actions.stopping import promotes_by_itself
 from releases.models import Release, Rollout
 from releases.pages import compare, status
 from releases.pages.choices import Judge
+from releases.pages.diagnosis import stored
 from releases.pages.doubts import doubts
 from releases.pages.durations import seconds_taken, usual_seconds
 from releases.pages.origin import Origin, origin
@@ -43,6 +44,7 @@ def context(release: Release, *, by: Actor, values: dict[str, str] | None = None
         "rollouts": [_told(rollout) for rollout in rollouts[:ROLLOUTS_SHOWN]],
         "more_rollouts": max(0, len(rollouts) - ROLLOUTS_SHOWN),
         "running": next((rollout for rollout in rollouts if not rollout.is_finished), None),
+        "diagnosis": stored.page_of(release, rollouts, app.active_release_id),
         "usual_seconds": usual_seconds(app) if choice.action else None,
         "changes": compare.changes(release, active) if active and active.pk != release.pk else [],
         "made": made(release),

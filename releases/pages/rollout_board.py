@@ -7,6 +7,7 @@ from django.utils import timezone
 from releases import actions, policy
 from releases.models import Rollout
 from releases.pages import rollout_words, squares, status
+from releases.pages.diagnosis import stored
 from releases.pages.durations import seconds_taken, usual_seconds
 from releases.pages.rollout_steps import steps
 from releases.policy import Actor, Reason
@@ -25,6 +26,7 @@ def context(rollout: Rollout, *, by: Actor) -> dict[str, Any]:
     lanes = squares.of_rollout(rollout)
     taken = seconds_taken(rollout)
     troubles = rollout_words.troubles(rollout)
+    found = stored.first(rollout, by=by)
     return {
         "rollout": rollout,
         "release": release,
@@ -38,6 +40,8 @@ def context(rollout: Rollout, *, by: Actor) -> dict[str, Any]:
         "lanes": lanes,
         "steps": steps(rollout, lanes),
         "troubles": troubles,
+        "stored": found,
+        "hint": (found and found.hint) or rollout.hint,
         "announced": f"{troubles[0].who} {troubles[0].what}" if troubles else shown.word,
         "outcome": rollout_words.outcome(rollout),
         "runs_now": rollout_words.runs_now(rollout, lanes),

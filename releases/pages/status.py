@@ -56,3 +56,31 @@ PROCESS = {
     "stopping": Status("◌", "Stopping", "quiet"),
     "ended": Status("○", "Ended", "quiet"),
 }
+SEVERITY = {
+    "error": Status("✕", "Error", "bad"),
+    "warning": Status("!", "Warning", "busy"),
+    "info": Status("i", "To know", "quiet"),
+}
+DIAGNOSED_SERVICE = {
+    "running": Status("✓", "Running", "ok"),
+    "deploying": Status("◐", "Deploying", "busy"),
+    "stalled": Status("!", "Stalled", "bad"),
+    "failing": Status("✕", "Failing", "bad"),
+    "stopped": Status("○", "Stopped", "quiet"),
+}
+DIAGNOSED_PROCESS = {
+    "ready": Status("✓", "Ready", "ok"),
+    "starting": Status("◐", "Starting", "busy"),
+    "pulling": Status("◐", "Pulling its image", "busy"),
+    "pending": Status("◌", "Waits for a place", "busy"),
+    "not-ready": Status("▽", "Not ready", "bad"),
+    "image": Status("✕", "No image", "bad"),
+    "config": Status("✕", "Config is missing", "bad"),
+    "start": Status("✕", "Can't start", "bad"),
+    "crash-loop": Status("✕", "Crash loop", "bad"),
+    "out-of-memory": Status("✕", "Out of memory", "bad"),
+    "completed": Status("✕", "Ended by itself", "bad"),
+    "evicted": Status("✕", "Evicted", "bad"),
+    "stopping": Status("◌", "Stopping", "quiet"),
+    "unknown": Status("◌", "Not known", "quiet"),
+}
