@@ -6,14 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from rq import Worker
 from ruamel.yaml import YAML
 
+from releases import queues
 from releases.clients.cluster import Cluster, connect
 from releases.clients.images import DirectoryBuilder
 from releases.clients.mirror import Mirror
 from releases.pipeline import manifests, operate
 from tests import factories
 from tests.clusters import started
+from tests.engine.doctor import Doctor
 from tests.engine.world import NO_IMAGE, World
 
 EXAMPLE = Path(__file__).parents[2] / "examples/every-key"
@@ -41,6 +44,9 @@ def image(process, tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     for name, text in PROGRAMS.items():
         (source / f"{name}.py").write_text(text)
+    alien = source / "alien"
+    alien.write_bytes(b"\x00of another machine")
+    alien.chmod(0o755)
     builder = DirectoryBuilder(process.folder / "images")
     return builder.build(source, app="hello", path=".", dockerfile_name="Dockerfile", say=lambda line: None)
 
@@ -72,6 +78,14 @@ def world(cluster, image, mirror, transactional_db):
     yield made
     made.stop()
     operate.remove(made.app)
+
+
+@pytest.fixture
+def doctor(world, redis):
+    """Of the world's app. Around it all is well: whoever has to report has done so."""
+    Worker(["builds", "rollouts"], connection=redis).register_birth()
+    queues.reaper_is_alive(3600)
+    return Doctor(world.app.name)
 
 
 @pytest.fixture(scope="session")
