@@ -13,8 +13,11 @@ from releases.pipeline.diagnosis.reported import Changes
 
 
 class Guess(NamedTuple):
+    """`hint`: what to do then, for a missing `variable`."""
+
     words: str
     variable: str = ""
+    hint: str = ""
 
 
 # What programs say themselves of the most usual troubles.
@@ -58,6 +61,7 @@ def with_guess(process: Process, finding: Finding, lines: tuple[str, ...] = ()) 
     if not guess.variable:
         return finding.but(likely=guess.words)
     return finding.but(
+        hint=guess.hint,
         likely=guess.words,
         values={**finding.values, "variable": guess.variable},
         command=f"deployer env set {guess.variable}=… -a {app}" if app else "",
@@ -70,12 +74,12 @@ def _of_lines(process: Process, lines: tuple[str, ...], changes: Changes | None)
         for name in changes.variables_removed if changes else ():
             if name and re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", line):
                 words = f"Likely: {name} is missing: this release removed it, and the last lines name it."
-                return Guess(words, name)
+                return Guess(words, name, f"Set {name} again, or stop using it in {process.service}.")
     for line in reversed(lines):
         if name := meaning.unset_variable(line, process.known.variables):
-            if process.known.variables:
-                return Guess(f"Likely: {name} is missing: it is not among this release's variables.", name)
-            return Guess(f"Likely: {name} is missing: the last lines name it.", name)
+            why = "it is not among this release's variables" if process.known.variables else "the last lines name it"
+            hint = f"Set {name}, or correct its name in {process.service}."
+            return Guess(f"Likely: {name} is missing: {why}.", name, hint)
     for line in reversed(lines):
         for said, words in SAID:
             if said.search(line):

@@ -133,7 +133,8 @@ def _values(rollout: RolloutKnown, first: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _info(rollout: RolloutKnown, known: Known) -> str:
-    return f"deployer rollouts logs {rollout.number} -a {known.app}" if known.app else ""
+    shown = "diagnosis" if rollout.first else "logs"
+    return f"deployer rollouts {shown} {rollout.number} -a {known.app}" if known.app else ""
 
 
 def _page(known: Known) -> str:
