@@ -48,7 +48,7 @@ def test_a_rollout_that_was_rolled_back_says_where_it_failed_what_was_found_and_
     assert (finding.hint, finding.likely) == (FIRST["hint"], FIRST["likely"])
     assert finding.values["first"] == "crash_loop" and finding.values["restored"] is True
     assert (finding.page, finding.since) == ("/apps/shop/rollouts/7", ended.isoformat())
-    assert finding.command == "deployer rollouts logs 7 -a shop"
+    assert finding.command == "deployer rollouts diagnosis 7 -a shop"
 
 
 @pytest.mark.parametrize(
