@@ -104,7 +104,8 @@ REAPER_SECONDS = env.number("REAPER_SECONDS", 1.0)
 CLUSTER_CHECK_SECONDS = env.number("CLUSTER_CHECK_SECONDS", 15.0)
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Loaded by the addresses: the workers, which have none, do without it.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -221,6 +222,8 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = True
+# By its plain name a file is served from where it lies, not packed.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "deployer.static_files.Hashed"},

@@ -30,6 +30,8 @@ PLAIN_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "T
 
 # Settings of ours with names that other programs use, too: they count only when they stand in `settings.env`.
 COMMON_NAMES = {"DEBUG", "LOG_LEVEL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"}
+# Five programs load the same modules: what one of them has compiled, the others and the next start need not.
+OF_PYTHON = {"PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Installation:
             "PYTHONUNBUFFERED": "1",
         }
         # A DATABASE_URL or DEBUG of the user's shell means some other program.
-        written = read_settings(self.home.settings_path).keys() | COMMON_NAMES
+        written = read_settings(self.home.settings_path).keys() | COMMON_NAMES | OF_PYTHON
         return {name: value for name, value in os.environ.items() if name not in written} | own
 
     def redis(self) -> Program:

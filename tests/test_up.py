@@ -64,6 +64,16 @@ def test_secrets_and_added_lines_outlive_a_start_and_addresses_follow_it(path):
     assert (second["DEPLOYER_URL"], second["LOG_LEVEL"]) == ("http://127.0.0.1:8100", "DEBUG")
 
 
+def test_its_programs_see_no_setting_of_another_one_and_keep_what_they_compile(path, monkeypatch):
+    for name in ("DEBUG", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE", "OF_THE_USER"):
+        monkeypatch.setenv(name, "1")
+    written(path)
+    installation = up.Installation(Home(path), 8000, {"redis": 1, "cluster": 2, "door": 3})
+    for program in (installation.setup(), *installation.servers()):
+        assert not {"DEBUG", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE"} & program.environment.keys()
+        assert program.environment["OF_THE_USER"] == "1"
+
+
 def test_django_reads_the_same_paths_that_were_written(path):
     variables = written(path)
     assert read_settings(path / "settings.env") == variables

@@ -66,7 +66,7 @@ SHOWN: list[tuple[type[Model], type[ReadOnly]]] = [
     (AccessAttempt, CountedSignIns),
     (SocialAccount, Accounts),
 ]
+admin.autodiscover()  # whoever showed them until now comes first
 for model, shown in SHOWN:
-    if admin.site.is_registered(model):
-        admin.site.unregister(model)
+    admin.site.unregister(model)
     admin.site.register(model, shown)

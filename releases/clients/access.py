@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import urllib3
-from kubernetes import config
-from kubernetes.client import ApiClient, Configuration
 
 from releases.clients import kubeconfig
 from releases.errors import ClusterUnavailable
@@ -48,6 +46,10 @@ class KubeconfigFile:
 
     def enter(self) -> Entrance:
         """Raises ClusterUnavailable."""
+        # Dear to load, and only for whoever reads such a file.
+        from kubernetes import config
+        from kubernetes.client import ApiClient, Configuration
+
         configuration = type.__call__(Configuration)
         configuration.retries = False
         configuration.connection_pool_maxsize = CONNECTIONS

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = "Watch over builds and rollouts whose worker died, until SIGTERM."
+    requires_system_checks = []  # as in setup
 
     def handle(self, *args: Any, **options: Any) -> None:
         stopped = threading.Event()

@@ -16,6 +16,7 @@ BESIDE = {"rollouts": ["webhooks"]}
 
 class Command(BaseCommand):
     help = "Run a worker for the queue `builds` or `rollouts`."
+    requires_system_checks = []  # as in setup
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("queue", choices=sorted(WORKERS))
