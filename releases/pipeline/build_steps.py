@@ -9,7 +9,8 @@ from typing import Any
 KEPT = 80
 NAME_MAX = 160
 SOURCE = "Source"
-_IMAGE = r"(?:(?P<image>[a-z][a-z0-9-]*): )?"
+# Bounded and without a way back: there are lines of many thousand letters.
+_IMAGE = r"(?:(?P<image>[a-z][a-z0-9-]{0,62}+): )?"
 _STEP = re.compile(rf"{_IMAGE}(?P<name>Step \d{{1,4}}/\d{{1,4}} : .+|Pushing [^\s:/]+[:/]\S+)", re.DOTALL)
 _IMAGE_BEGINS = re.compile(rf"{_IMAGE}(?P<name>Building [^\s].* from .+)", re.DOTALL)
 _IMAGE_ENDS = re.compile(rf"{_IMAGE}(?:Pushed|Built|There already:) ")
