@@ -1,6 +1,9 @@
 """Shared by all tests: a database in a file, a home of one's own, a real Redis for those who ask, threads that meet."""
 
+import gc
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,11 @@ from tests import databases, factories, scheduling
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
+# What one process has compiled the others need not: some machines' Python is told to keep nothing.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Modules and tests stay: nobody need look through them for garbage.
+gc.disable()
 # Nothing listens there: whoever needs a Redis asks for it by fixture.
 NO_REDIS = "redis://127.0.0.1:1/0"
 NO_LAYER = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
@@ -51,6 +59,11 @@ ON_ONE_DATABASE = (
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Scheduling | None:
     return scheduling.Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,6 +141,15 @@ def _point_queues_to(url: str) -> None:
 
     for queue in settings.RQ_QUEUES.values():
         queue["URL"] = url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium for the tests of one file: while its driver runs, those of others could run no event loop."""
+    from tests import browsing
+
+    with browsing.a_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests import chromium
+from tests.browsing import a_tab, expect
 from tests.web_server import WebServer
 
 pytestmark = pytest.mark.browser
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # Played by the one who plays the worker: `shop` with a history that ann made, and a rollout of her newest release.
 STORY = """
 from tests.pages_world import make_release, make_rollout, make_world
@@ -30,19 +28,10 @@ import builtins
 for name in ('begin', 'end', 'w', 'ann', 'make_release'):
     setattr(builtins, name, globals()[name])
 """
-SIGNED_IN = """
-from django.conf import settings
-from django.test import Client
-client = Client()
-client.force_login(Person.objects.get(username="ann"), backend="django.contrib.auth.backends.ModelBackend")
-answer = [settings.SESSION_COOKIE_NAME, client.cookies[settings.SESSION_COOKIE_NAME].value]
-"""
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    if not chromium.find():
-        pytest.skip(chromium.why_not())
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     server = WebServer(tmp_path_factory.mktemp("frame"))
     server.behind(STORY)
     server.start()
@@ -51,15 +40,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
 
 
 @pytest.fixture(scope="module")
-def tab(server: WebServer) -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium.find(), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.set_default_timeout(20_000)
-        name, value = server.behind(SIGNED_IN)
-        page.context.add_cookies([{"name": name, "value": value, "url": server.url}])
-        yield page
-        browser.close()
+def tab(browser: Any, server: WebServer) -> Any:
+    return a_tab(browser, server)
 
 
 @pytest.fixture
@@ -67,10 +49,6 @@ def page(tab: Any, server: WebServer) -> Any:
     tab.set_viewport_size({"width": 1200, "height": 900})
     tab.goto(f"{server.url}/apps/shop")
     return tab
-
-
-def expect(locator: Any) -> Any:
-    return playwright.expect(locator)
 
 
 def toast(page: Any, number: int) -> Any:

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests import chromium
+from tests.browsing import a_tab, expect
 from tests.web_server import WebServer, wait_until
 
 pytestmark = pytest.mark.browser
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LINES = 20_000
 HELD = 6_500
 # A rollout that runs, with a long log: service web says every tenth line, one line looks like an error.
@@ -27,13 +25,6 @@ for first in range(1, 20_001, 2_000):
 import builtins
 builtins.rollout, builtins.line = rollout, line
 """
-SIGNED_IN = """
-from django.conf import settings
-from django.test import Client
-client = Client()
-client.force_login(Person.objects.get(username="ann"), backend="django.contrib.auth.backends.ModelBackend")
-answer = [settings.SESSION_COOKIE_NAME, client.cookies[settings.SESSION_COOKIE_NAME].value]
-"""
 NUMBERS = "[...document.querySelectorAll('[data-scroll] li')].map((row) => Number(row.id.slice(1)))"
 
 IN_SIGHT = """(number) => {
@@ -44,9 +35,7 @@ IN_SIGHT = """(number) => {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    if not chromium.find():
-        pytest.skip(chromium.why_not())
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     server = WebServer(tmp_path_factory.mktemp("logs"))
     server.behind(STORY)
     server.start()
@@ -55,17 +44,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
 
 
 @pytest.fixture(scope="module")
-def tab(server: WebServer) -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium.find(), args=ARGUMENTS)
-        context = browser.new_context(viewport={"width": 1200, "height": 900})
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        name, value = server.behind(SIGNED_IN)
-        context.add_cookies([{"name": name, "value": value, "url": server.url}])
-        yield page
-        browser.close()
+def tab(browser: Any, server: WebServer) -> Any:
+    return a_tab(browser, server, permissions=["clipboard-read", "clipboard-write"])
 
 
 class Reader:
@@ -111,10 +91,6 @@ class Reader:
 
     def to_top(self) -> None:
         self.scroll.evaluate("(scroll) => { scroll.scrollTop = 0; }")
-
-
-def expect(locator: Any) -> Any:
-    return playwright.expect(locator)
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ elsewhere, and what a test's client does about that says nothing."""
 
 import pytest
 
-from tests import chromium, identity_stand_in
+from tests import identity_stand_in
+from tests.browsing import a_tab, without_complaint
 from tests.identity_stand_in import CLIENT, SECRET
 from tests.web_server import WebServer
 
@@ -41,18 +42,10 @@ def server(github, tmp_path):
 
 
 @pytest.fixture
-def page(server):
-    if not chromium.find():
-        pytest.skip(chromium.why_not())
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
-        page = browser.new_page()
-        page.complaints = []
-        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+def page(browser, server):
+    page = a_tab(browser)
+    with without_complaint(page):
         yield page
-        browser.close()
 
 
 def test_one_signs_in_with_github_connects_another_and_makes_a_token(server, page):
@@ -69,4 +62,3 @@ def test_one_signs_in_with_github_connects_another_and_makes_a_token(server, pag
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.get_by_role("button", name="Sign in with Acme").click()
     page.get_by_role("heading", name="Apps", exact=True).wait_for()
-    assert page.complaints == []

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from tests import chromium, every_page
+from tests import every_page
 from tests.accessibility import violations
+from tests.browsing import a_tab
 from tests.web_server import PASSWORD, ROOT, WebServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
 
 SHOTS = ROOT / "test-results" / "pages"
 LOOKS = [("light", 1280), ("dark", 390)]
 NARROWEST = 360
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    SHOTS.mkdir(parents=True, exist_ok=True)
     server = WebServer(tmp_path_factory.mktemp("every-page"))
     try:
         server.start()
@@ -37,25 +37,12 @@ def world(server: WebServer) -> dict[str, Any]:
     return server.behind("from tests import every_page_world; answer = every_page_world.make()")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = chromium.find()
-    if not path:
-        pytest.skip(chromium.why_not())
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 class Looker:
     """Somebody with a tab, who looks at one page after the other and says what is wrong with it."""
 
     def __init__(self, browser: Any, server: WebServer, world: dict[str, Any]) -> None:
         self.server, self.world = server, world
-        self.page = browser.new_page(reduced_motion="reduce")
-        self.page.set_default_timeout(20_000)
+        self.page = a_tab(browser, reduced_motion="reduce")
         self.page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.faults: list[str] = []

@@ -134,6 +134,18 @@ class WebServer:
             raise AssertionError(reply["error"])
         return reply["answer"]
 
+    def session(self) -> list[str]:
+        """Name and value of a cookie with which a browser is signed in as ann, the administrator."""
+        return self.behind(
+            """
+            from django.conf import settings
+            from django.test import Client
+            client = Client()
+            client.force_login(Person.objects.get(username="ann"), "django.contrib.auth.backends.ModelBackend")
+            answer = [settings.SESSION_COOKIE_NAME, client.cookies[settings.SESSION_COOKIE_NAME].value]
+            """
+        )
+
     def command(
         self, *arguments: str, cwd: Path | None = None, typed: str = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:

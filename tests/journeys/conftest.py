@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.journeys import browsing, sources
+from tests.browsing import a_tab, without_complaint
+from tests.journeys import sources
 from tests.journeys.app import App
+from tests.journeys.browsing import sign_in_by
 from tests.journeys.house import QUICK, House
 
 HERE = Path(__file__).parent
@@ -47,18 +49,17 @@ def app(house: House) -> Iterator[App]:
 
 
 @pytest.fixture(scope="module")
-def page(house: House) -> Iterator[Any]:
+def page(browser: Any, house: House) -> Any:
     """A signed-in administrator's tab."""
-    with browsing.a_browser() as browser:
-        page = browsing.a_tab(browser)
-        browsing.sign_in_by(page, house.manage("password", "--link"), "admin")
-        yield page
+    page = a_tab(browser)
+    sign_in_by(page, house.manage("password", "--link"), "admin")
+    return page
 
 
 @pytest.fixture
 def quiet(page: Any) -> Iterator[Any]:
     """The tab, on whose console no error may appear."""
-    with browsing.without_complaint(page):
+    with without_complaint(page):
         yield page
 
 

@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from tests import github_payloads
-from tests.journeys import browsing, sources
+from tests.browsing import expect, without_complaint
+from tests.journeys import sources
 from tests.journeys.app import App
-from tests.journeys.browsing import expect, is_promoted, shoot, stay, stayed
+from tests.journeys.browsing import is_promoted, shoot, sign_in_by, stay, stayed
 from tests.journeys.house import House
 
 pytestmark = pytest.mark.browser
@@ -23,10 +24,10 @@ def test_one_signs_in_by_a_link_and_from_then_on_by_a_password(page: Any, house:
     link = house.api.post("/people/ada/link").json()["url"]
     password = "four ducks on a pond"
     context = page.context.browser.new_context()
-    with browsing.without_complaint(context.new_page()) as tab:
+    with without_complaint(context.new_page()) as tab:
         tab.goto(f"{house.url}/account")
         expect(tab.get_by_role("heading", name="Sign in")).to_be_visible()
-        browsing.sign_in_by(tab, link, "ada")
+        sign_in_by(tab, link, "ada")
 
         tab.get_by_role("link", name="ada · deployer").click()
         tab.get_by_label("New password").fill(password)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.browsing import expect
 from tests.journeys import doors, sources
 from tests.journeys.app import App
-from tests.journeys.browsing import expect, is_promoted, numbers, shoot, stay, stayed
+from tests.journeys.browsing import is_promoted, numbers, shoot, stay, stayed
 from tests.journeys.house import House
 from tests.journeys.waiting import until
 

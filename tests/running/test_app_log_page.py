@@ -7,18 +7,10 @@ import pytest
 from websockets.sync.client import connect as open_websocket
 from websockets.typing import Origin
 
-SIGNED_IN = """
-from django.conf import settings
-from django.test import Client
-client = Client()
-client.force_login(Person.objects.get(username="ann"), backend="django.contrib.auth.backends.ModelBackend")
-answer = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
-"""
-
 
 @pytest.fixture
 def watch(app):
-    cookie = app.server.behind(SIGNED_IN)
+    cookie = "=".join(app.server.session())
 
     @contextmanager
     def begin(query=""):

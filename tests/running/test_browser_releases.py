@@ -8,54 +8,26 @@ from typing import Any
 
 import pytest
 
-from tests import chromium
+from tests.browsing import a_tab, expect
 from tests.clusters import eventually
 from tests.web_server import WebServer
 
 pytestmark = pytest.mark.browser
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-SIGNED_IN = """
-from django.conf import settings
-from django.test import Client
-client = Client()
-client.force_login(Person.objects.get(username="ann"), backend="django.contrib.auth.backends.ModelBackend")
-answer = [settings.SESSION_COOKIE_NAME, client.cookies[settings.SESSION_COOKIE_NAME].value]
-"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not chromium.find():
-        pytest.skip(chromium.why_not())
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium.find(), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
 def tab(browser: Any, server: WebServer) -> Iterator[Any]:
     """Gives a signed-in tab, which runs scripts or does not."""
-    name, value = server.behind(SIGNED_IN)
-    contexts = []
+    pages = []
 
     def open_tab(path: str, *, scripts: bool = True) -> Any:
-        context = browser.new_context(java_script_enabled=scripts)
-        contexts.append(context)
-        context.add_cookies([{"name": name, "value": value, "url": server.url}])
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.goto(server.url + path)
-        return page
+        pages.append(a_tab(browser, server, java_script_enabled=scripts))
+        pages[-1].goto(server.url + path)
+        return pages[-1]
 
     yield open_tab
-    for context in contexts:
-        context.close()
-
-
-def expect(locator: Any) -> Any:
-    return playwright.expect(locator)
+    for page in pages:
+        page.context.close()
 
 
 def program(text: str) -> str:
