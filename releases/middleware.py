@@ -65,7 +65,7 @@ class SlashMiddleware:
 
 def _is_page_behind(path: str, request: HttpRequest) -> bool:
     """One slash at the beginning: two would name another host."""
-    ours = path.startswith("/") and not path.startswith(("//", "/api/"))
+    ours = path.startswith("/") and not path.startswith(("//", "/api/", "/admin/"))
     return ours and path != request.path_info and bool(is_valid_path(path))
 
 
