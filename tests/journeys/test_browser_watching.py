@@ -95,7 +95,7 @@ def test_one_reads_why_a_rollout_failed(quiet: Any, house: House, shop: App, fai
     expect(page.locator("#rollout-head .pill")).to_contain_text("Rolled back")
     cause = page.locator("#rollout-progress .cause")
     expect(cause).to_contain_text("exited with 1")
-    expect(cause).to_contain_text("QUEUE_URL is not among this release's variables.")
+    expect(cause).to_contain_text("QUEUE_URL is missing: it is not among this release's variables.")
     expect(cause.locator(".evidence")).to_contain_text("KeyError: 'QUEUE_URL'")
     expect(page.locator(".outcome")).to_contain_text(shop.release)
     expect(page).to_have_title(re.compile("^↺ "))
