@@ -103,6 +103,8 @@ def test_an_app_of_which_nothing_was_released_says_how_to_begin():
     assert (finding.code, finding.severity, finding.command) == ("nothing_runs", "info", "deployer deploy -a shop")
     (made,) = diagnose(nothing, Known(app="shop", release=NEW))
     assert made.command == f"deployer releases promote {NEW} -a shop" and "none is active" in made.observed
+    failed = diagnose(nothing, Known(app="shop", release=NEW, rollout=rollout("rolled_back")))
+    assert failed[-1].code == "nothing_runs" and failed[-1].command == "deployer deploy -a shop"
     assert diagnose(nothing, Known(app="shop", rollout=rollout("rolling"))) == []
     assert diagnose(nothing, Known()) == []
 

@@ -169,6 +169,8 @@ def _deadline(service: ServiceState, now: datetime) -> Verdict | None:
     if is_complete(service) or (now - service.risen_at).total_seconds() < service.rules.deadline:
         return None
     limit = f"{service.rules.deadline} s"
+    if doom := _impatient(service, limit):
+        return doom
     waiting = [pod for pod in new_processes(service) if not processes.is_ready(pod)]
     if not waiting:
         reason = f"{service.name} made no progress within {limit}."
@@ -189,6 +191,18 @@ def _deadline(service: ServiceState, now: datetime) -> Verdict | None:
     if not processes.runs(pod, ours=service.ours):
         hint = f"{service.name} was never got to run: the cluster's message says what it waits for."
     return _doom(service, "never_ready", reason, hint, pod, processes.failing(pod, ours=service.ours))
+
+
+def _impatient(service: ServiceState, limit: str) -> Verdict | None:
+    """What may heal has no time left to: it is the cause, not that nobody became ready."""
+    if words := refusal(service):
+        refused = meaning.refusal(words, hopeless=is_hopeless(service))
+        return _doom(service, refused.cause, f"{service.name} got no new process within {limit}: {words}", refused.hint)
+    for pod, ailment in ailing(service):
+        told = ailment.message or ailment.reason
+        reason = f"{processes.name(pod)} could not {meaning.TASK[ailment.family]} within {limit}: {told}"
+        return _doom(service, ailment.family, reason, meaning.hint(ailment, service.name), pod, ailment.container)
+    return None
 
 
 def _doom(

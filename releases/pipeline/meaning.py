@@ -38,6 +38,11 @@ START_FINAL = re.compile(
     r"|is a directory|not a directory",
     re.IGNORECASE,
 )
+# What a process needs that nobody made.
+LOST = re.compile(r'serviceaccount "([^"]+)" not found|no PriorityClass with name (\S+) was found')
+# What a container needs besides its program, and can't have: nothing of it is about the program.
+MOUNT = re.compile(r"\berror mounting|\bto rootfs at|mount a directory onto a file|failed to mount", re.IGNORECASE)
+WORKING_FOLDER = re.compile(r"\bchdir to cwd", re.IGNORECASE)
 # How programs say that a variable is not set: Python's and Ruby's own errors, and people in plain words.
 NAME = r"""["'`]?\b([A-Z][A-Z0-9_]{2,})\b["'`]?"""
 UNSET = re.compile(
@@ -92,10 +97,14 @@ def hint(ailment: Ailment, service: str, *, command: str = "") -> str:
             return f"Let the image of {service} run as a numbered user other than root."
         return f"Check the Secrets and keys that {service} refers to."
     if ailment.family == "start":
+        if special := start_hint(words, service):
+            return special
         if "exec format" in words.lower():
             return f"The program of {service} was built for another kind of machine: build it for the cluster's."
         if "permission denied" in words.lower():
             return f"{program[0].upper()}{program[1:]} may not be executed: check its permissions in the image."
+        if not START_FINAL.search(words):
+            return f"Read the cluster's message: it says why the program of {service} can't begin."
         return f"Check {program}: it must exist in the image and be executable."
     if not is_final(ailment):
         return f"Check that the cluster reaches the registry of {service}'s image, then promote again."
@@ -106,6 +115,19 @@ def hint(ailment: Ailment, service: str, *, command: str = "") -> str:
     if DENIED.search(words):
         return f"Check that the image of {service} exists and that the cluster may read its registry."
     return f"Check the image of {service} in the manifest, and whether the cluster may read its registry."
+
+
+def start_hint(words: str, service: str) -> str:
+    """Of what keeps a program from starting though nothing is wrong with it; "" of all else."""
+    if MOUNT.search(words):
+        return f"Correct what {service} mounts: a file can be mounted on a file only, a directory on a directory."
+    if WORKING_FOLDER.search(words):
+        return f"Let the user that {service} runs as enter its working directory in the image."
+    if "init was oom-killed" in words.lower():
+        return f"Raise scale.memory of {service} in the manifest: it is too little even to start."
+    if "no command specified" in words.lower():
+        return f"Give {service} a command in the manifest: its image names none."
+    return ""
 
 
 def refusal(words: str, *, hopeless: bool) -> Refusal:
@@ -121,6 +143,10 @@ def refusal(words: str, *, hopeless: bool) -> Refusal:
     if re.search(r"(exceeded|failed) quota", words):
         hint = "Raise the namespace's quota, or make room: scale something down."
         return Refusal("quota", 0 if hopeless else QUOTA_SECONDS, hint)
+    if lost := LOST.search(words):
+        what = "service account" if lost[1] else "priority class"
+        hint = f"Create the {what} {lost[1] or lost[2]}, or take it out of what changes the app's processes."
+        return Refusal("refused", PATIENCE_SECONDS, hint)
     return Refusal("refused", PATIENCE_SECONDS, "The cluster refuses to create processes: its message says why.")
 
 
@@ -138,12 +164,18 @@ def place_hint(words: str, service: str) -> str:
     """What to do about a process that finds no place, from the scheduler's words."""
     if re.search(r"persistentvolumeclaim|volume", words, re.IGNORECASE):
         return f"Check the volumes of {service} and the cluster's storage class: one can't be had, or not on that node."
-    return f"Lower scale.cpu or scale.memory of {service}, or add a node."
+    if "Insufficient" in words or not re.search(
+        r"affinity|selector|taint|topology|cordon|unschedulable|Too many", words
+    ):
+        return f"Lower scale.cpu or scale.memory of {service}, or add a node."
+    return f"Add a node that {service} may run on, or free one: what it asks for is not what keeps it out."
 
 
 def exit_hint(ended_reason: str, code: int, service: str) -> str:
     if ended_reason == "OOMKilled":
         return f"Raise scale.memory of {service} in the manifest, or find what uses the memory."
+    if ended_reason == "Unknown":
+        return f"Look at the node of {service}, if this happens again: it was not {service} that ended."
     if code == 0:
         return f"{service} must keep running in the foreground: its command ended as if its work were done."
     if code in (126, 127):

@@ -169,6 +169,8 @@ def exit_words(ended: Object) -> str:
     code = ended.get("exitCode") or 0
     if ended.get("reason") == "OOMKilled":
         return f"was killed for using more memory than its limit (exit code {code})"
+    if ended.get("reason") == "Unknown":  # so kubelets say of what they find dead when they begin
+        return f"ended when its node or the node's container runtime was started again (exit code {code})"
     if code > 128 and code - 128 in SIGNALS:
         return f"was ended by {SIGNALS[code - 128]} (exit code {code})"
     return f"exited with {code}"

@@ -18,7 +18,8 @@ from releases.pipeline.diagnosis.reported import Object
 LATELY, WITHIN_THE_HOUR, RESTARTS = 600.0, 3600.0, 3
 # A process that runs again has proven itself when it has lived this much longer than in its last run.
 PROVEN, PROVEN_MOST = 10.0, 60.0
-KILLED = re.compile(r"(liveness|startup)", re.IGNORECASE)
+STARTUP = re.compile(r"startup probe", re.IGNORECASE)
+REPEATED = "(combined from similar events): "
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,8 @@ def _unproven(process: Process, running: Object, last: Object, count: int, kille
 
 def _kills(process: Process, last: Object, status: Object) -> tuple[int, str]:
     """How often its liveness check had it killed and when last; 0 if its last end was another."""
-    killings = [event for event in process.events if event.get("reason") == "Killing"]
-    killings = [event for event in killings if KILLED.search(event.get("message") or "")]
-    count = sum(event_log.liveness_kills(killings, {}, ours=process.ours).values())
+    killings = [event for event in process.events if event_log.liveness_kills([event], {}, ours=process.ours)]
+    count = sum(map(event_log.count, killings))
     if not count:
         return 0, ""
     at = last_told(killings[-1])
@@ -135,8 +135,7 @@ def _now(end: End) -> str:
 
 
 def _killed(process: Process, end: End, lines: tuple[Lines, ...]) -> Finding:
-    event = next((it for it in reversed(process.events) if _saw(it)), None)
-    saw = _saw(event) if event else ""
+    saw = _last_seen(process, end.container)
     seen = f": {saw}" if saw else ""
     return process.finding(
         "liveness_killed",
@@ -151,10 +150,32 @@ def _killed(process: Process, end: End, lines: tuple[Lines, ...]) -> Finding:
     )
 
 
-def _saw(event: Object) -> str:
-    match = re.match(
-        r"(?:Liveness|Startup) probe (?:failed|errored)[^:]*: *(.*)", event.get("message") or "", re.DOTALL
-    )
+def _who(process: Process, end: End) -> str:
+    return f"{process.name}'s {end.container} container" if end.is_init else process.name
+
+
+def _killed_at_start(process: Process, end: End) -> tuple[str, str]:
+    """In words, and what the check saw; blank if its last end was another."""
+    began = moment(end.last.get("startedAt"))
+    for event in reversed(process.of_container(end.container)):
+        if event.get("reason") == "Killing" and STARTUP.search(event.get("message") or ""):
+            told = moment(last_told(event))
+            if told and began and told < began:
+                return "", ""
+            saw = _last_seen(process, end.container, "Startup")
+            return " because its startup check failed" + (f" ({saw})" if saw else ""), saw
+    return "", ""
+
+
+def _last_seen(process: Process, container: str, probe: str = "Liveness") -> str:
+    """What the check saw last; "" if nothing is told of it."""
+    told = (_saw(event, probe) for event in reversed(process.of_container(container)))
+    return next(filter(None, told), "")
+
+
+def _saw(event: Object, probe: str) -> str:
+    message = (event.get("message") or "").removeprefix(REPEATED)
+    match = re.match(rf"{probe} probe (?:failed|errored)[^:]*: *(.*)", message, re.DOTALL)
     return " ".join(match[1].split()) if match and event.get("reason") == "Unhealthy" else ""
 
 
@@ -163,7 +184,7 @@ def _out_of_memory(process: Process, end: End, lines: tuple[Lines, ...]) -> Find
     most = f" of {limit}" if limit else ""
     return process.finding(
         "out_of_memory",
-        f"{process.name} was killed for using more memory than its limit{most}{_often(end)}{_now(end)}.",
+        f"{_who(process, end)} was killed for using more memory than its limit{most}{_often(end)}{_now(end)}.",
         meaning.exit_hint("OOMKilled", end.code, process.service),
         container=process.shown(end.container),
         severity=end.severity,
@@ -186,19 +207,23 @@ def _ended(process: Process, end: End, lines: tuple[Lines, ...]) -> Finding:
     code = "init_failing" if end.is_init else "completed" if not end.code else "crash_loop"
     if end.severity == "warning" and not end.is_init:
         code = "crashed"
-    who = f"{process.name}'s {end.container} container" if end.is_init else process.name
     hint = meaning.exit_hint(end.last.get("reason") or "", end.code, process.service)
+    killed, saw = _killed_at_start(process, end)
     if end.is_init:
         hint = f"Look at the last lines of the {end.container} container: {process.service} waits until it ends well."
+    elif killed:
+        hint = (
+            f"Give {process.service} more time to start (failureThreshold of its startup probe), or correct the probe."
+        )
     words = lines[0].lines[-1] if lines else ""
     return process.finding(
         code,
-        f"{who} {processes.exit_words(end.last)}{_often(end)}{_now(end)}"
+        f"{_who(process, end)} {processes.exit_words(end.last)}{killed}{_often(end)}{_now(end)}"
         + (f". Its last line: {words}" if words else "."),
         hint,
         container=process.shown(end.container),
         severity=end.severity,
-        values=_values(process, end),
+        values=_values(process, end) | {"saw": saw},
         written=lines,
         since=end.last.get("finishedAt"),
         command=process.logs_command,

@@ -28,7 +28,7 @@ def found(process: Process, ailment: Ailment) -> Iterator[Finding]:
     image = ailment.image or process.spec(ailment.container).get("image") or ""
     words = ailment.message or ailment.reason
     code = _code(ailment, words)
-    hint, command = _remedy(code, process, image)
+    hint, command = _special(words, process, image) or _remedy(code, process, image)
     yield process.finding(
         code,
         f"{process.name} {_TROUBLES[code].format(image=image or 'its image')}: {PRELUDE.sub('', words)}",
@@ -58,6 +58,8 @@ _TROUBLES = {
     "registry_unreachable": "does not reach the registry of {image}",
     "image_pull_failing": "can't pull {image}",
 }
+RATE = re.compile(r"too ?many ?requests|rate limit", re.IGNORECASE)
+FULL = re.compile(r"no space left on device", re.IGNORECASE)
 REGISTRIES = {"image_denied", "registry_unreachable"}
 
 
@@ -86,6 +88,18 @@ def _code(ailment: Ailment, words: str) -> str:
     if meaning.PLATFORM.search(told):
         return "image_wrong_platform"
     return "image_denied" if meaning.DENIED.search(told) else "image_not_found"
+
+
+def _special(words: str, process: Process, image: str) -> tuple[str, str] | None:
+    """The same, where the words say more than the code."""
+    if RATE.search(words):
+        of_it = registry(image) or "its registry"
+        hint = f"Wait, and give Deployer a user of {of_it}: who signs in may pull more."
+        return hint, "deployer registries list" if process.known.app else ""
+    if FULL.search(words):
+        node = (process.pod.get("spec") or {}).get("nodeName") or "of this process"
+        return f"Make room on the disk of the node {node}: the image of {process.service} does not fit.", ""
+    return None
 
 
 def _remedy(code: str, process: Process, image: str) -> tuple[str, str]:

@@ -24,6 +24,10 @@ class Guess(NamedTuple):
 SAID = (
     (re.compile(r"exec format error", re.IGNORECASE), "its program was built for another kind of machine"),
     (
+        re.compile(r"^exec \S+: no such file or directory"),
+        "the first line of its script names an interpreter that is not in the image, or ends with a carriage return",
+    ),
+    (
         re.compile(r"address already in use|EADDRINUSE", re.IGNORECASE),
         "two of its programs want the same port: one address is in use already",
     ),

@@ -11,7 +11,10 @@ from releases.pipeline.diagnosis.process import Process
 from releases.pipeline.diagnosis.reported import Object
 
 UNSEEN_SECONDS = 30.0
+# Until a node that the cluster adds for it is there.
+ADDING_SECONDS, ADDING = 180.0, ("TriggeredScaleUp", "Nominated")
 NODES = re.compile(r"\b\d+/(\d+) nodes are available: *")
+REST = re.compile(r"\.? *(?:preemption:|no new claims|$)")
 PART = re.compile(r"(\d+) (.+)", re.DOTALL)
 # The scheduler's words → of one node, of several.
 WORDS = (
@@ -26,8 +29,13 @@ WORDS = (
         "take no new processes (they are cordoned)",
     ),
     (re.compile(r"taint\S* \{([^}:]+)"), "is kept for others (taint {})", "are kept for others (taint {})"),
-    (re.compile(r"affinity|selector"), "is not among those asked for", "are not among those asked for"),
     (re.compile(r"volume|PersistentVolume"), "can't have its volume", "can't have its volume"),
+    (
+        re.compile(r"anti-affinity|topology spread"),
+        "has processes already from which it must keep apart",
+        "have processes already from which it must keep apart",
+    ),
+    (re.compile(r"affinity|selector"), "is not among those asked for", "are not among those asked for"),
     (re.compile(r"free ports"), "has its port in use already", "have its port in use already"),
 )
 
@@ -39,7 +47,8 @@ def found(process: Process) -> Iterator[Finding]:
     if (process.pod.get("spec") or {}).get("nodeName"):
         return
     since = placed.get("lastTransitionTime") or process.pod["metadata"]["creationTimestamp"]
-    if (process.age(since) or 0.0) < process.patience(UNPLACED_SECONDS if placed else UNSEEN_SECONDS):
+    seconds = ADDING_SECONDS if process.last_event(*ADDING) else UNPLACED_SECONDS if placed else UNSEEN_SECONDS
+    if (process.age(since) or 0.0) < process.patience(seconds):
         return
     event = process.last_event("FailedScheduling") or {}
     words = placed.get("message") or event.get("message") or placed.get("reason") or ""
@@ -51,7 +60,7 @@ def lacks(words: str) -> Object:
     match = NODES.search(words)
     if not match:
         return {}
-    told = re.split(r"\.? *(?:preemption:|no new claims|$)", words[match.end() :], maxsplit=1)[0].rstrip(". ")
+    told = REST.split(words[match.end() :], maxsplit=1)[0].rstrip(". ")
     parts = (PART.fullmatch(part.strip()) for part in re.split(r", (?=\d+ )", told))
     return {"nodes": int(match[1]), "lacks": {part[2]: int(part[1]) for part in parts if part}}
 
@@ -73,9 +82,10 @@ def _finding(process: Process, words: str, since: str) -> Finding:
     read = lacks(words)
     spec = process.pod.get("spec") or {}
     asks = resources(next(iter(spec.get("containers") or []), {}), "requests")
-    asked = [cpus(asks["cpu"])] if "cpu" in asks else []
-    asked += [f"{asks['memory']} memory"] if "memory" in asks else []
-    told = in_words(read) or words or "the scheduler has not looked at it yet"
+    lacking = "Insufficient" in words
+    asked = [cpus(asks["cpu"])] if lacking and "cpu" in asks else []
+    asked += [f"{asks['memory']} memory"] if lacking and "memory" in asks else []
+    told = in_words(read) or REST.split(words, maxsplit=1)[0] or "the scheduler has not looked at it yet"
     return process.finding(
         "unschedulable",
         f"{process.name} finds no place in the cluster: {told}." + (f" It asks for {listed(asked)}." if asked else ""),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from releases.pipeline import processes
 from releases.pipeline.causes import UNREADY_SECONDS
-from releases.pipeline.diagnosis.amounts import duration
+from releases.pipeline.diagnosis.amounts import duration, listed
 from releases.pipeline.diagnosis.finding import Finding, Lines
 from releases.pipeline.diagnosis.likely import with_guess
 from releases.pipeline.diagnosis.process import LINES, Process
@@ -50,7 +50,7 @@ def found(process: Process) -> Iterator[Finding]:
     if not running or seconds is None or seconds < process.patience(_patience(process, container)):
         return
     lines = process.lines(container, previous=False)[-LINES:]
-    saw = _saw(process, began)
+    saw = _saw(process, container, began) if waiting else ""
     finding = _wrong_port(process, container, saw) or _not_ready(process, container, saw, ready if not waiting else {})
     finding = finding.but(
         observed=f"{finding.observed} It is not ready since {duration(seconds)}.",
@@ -96,13 +96,14 @@ def _number(probe: object, key: str) -> float:
     return float(found) if isinstance(found, int | float) else 0.0
 
 
-def _saw(process: Process, began: str) -> str:
+def _saw(process: Process, container: str, began: str) -> str:
     """What the check saw last, in this run."""
-    for event in reversed(process.events):
+    for event in reversed(process.of_container(container)):
         match = SAW.match((event.get("message") or "").removeprefix("(combined from similar events): "))
         if event.get("reason") == "Unhealthy" and match:
             told, start = moment(last_told(event)), moment(began)
-            return " ".join(match[1].split()) if not (told and start and told < start) else ""
+            words = " ".join(match[1].split()) or "it says nothing"
+            return words if not (told and start and told < start) else ""
     return ""
 
 
@@ -148,11 +149,26 @@ def _not_ready(process: Process, container: str, saw: str, gate: Object) -> Find
         f"{process.name} runs, and its health check fails: {saw}."
         if saw
         else f"{process.name} runs and is not ready" + (f": {words}." if words else "."),
-        _hint(process, saw, int(code[1]) if code else 0, path),
+        _gate_hint(process, gate) if gate else _hint(process, saw, int(code[1]) if code else 0, path),
         container=process.shown(container),
         values={"saw": saw, "path": path, "status": int(code[1]) if code else None, "message": words},
         command=process.logs_command,
     )
+
+
+def _gate_hint(process: Process, gate: Object) -> str:
+    """Of what somebody else added to a process whose own containers are well."""
+    strangers = [
+        item["name"]
+        for item in processes.status(process.pod).get("containerStatuses") or []
+        if item.get("name") and item["name"] not in process.ours and not item.get("ready")
+    ]
+    if strangers:
+        named = listed(strangers)
+        return f"Look at the container {named}: it is not of the release, and {process.service} itself is well."
+    if gate.get("reason") == "ReadinessGatesNotReady":
+        return f"See what decides that readiness gate, a load balancer mostly: {process.service} itself is well."
+    return f"Read the cluster's message: {process.service} itself is well."
 
 
 def _hint(process: Process, saw: str, code: int, path: str) -> str:

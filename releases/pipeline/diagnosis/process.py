@@ -81,6 +81,11 @@ class Process:
     def last_event(self, *reasons: str) -> Object | None:
         return next((event for event in reversed(self.events) if event.get("reason") in reasons), None)
 
+    def of_container(self, container: str) -> list[Object]:
+        """The events that are not told of another container, the oldest first."""
+        paths = ("", f"spec.containers{{{container}}}", f"spec.initContainers{{{container}}}")
+        return [it for it in self.events if ((it.get("involvedObject") or {}).get("fieldPath") or "") in paths]
+
     def statuses(self) -> Iterator[tuple[Object, bool]]:
         """The containers of ours, each with whether it is an init container; in the order of starting."""
         return iter(processes.statuses(self.pod, self.ours))

@@ -41,7 +41,8 @@ def _refusal(service: Service, reading: Reading, known: Known) -> Finding | None
         return None
     refused = meaning.refusal(words, hopeless=service_state.is_hopeless(service.state))
     since = _since(service)
-    if refused.seconds > (reading.age(since) or 0):
+    patience = min(refused.seconds, 0.8 * service.deadline)  # no longer than its rollout would wait
+    if not _is_given_up(service, known, refused.cause) and patience > (reading.age(since) or 0):
         return None
     code = CODES.get(refused.cause, "processes_refused")
     subject = Subject("service", service.name, service.name)
@@ -68,12 +69,20 @@ def _refusal(service: Service, reading: Reading, known: Known) -> Finding | None
     )
 
 
+def _is_given_up(service: Service, known: Known, cause: str) -> bool:
+    """The verdict has fallen for it, or the cluster waits no longer: no time is left in which it may pass."""
+    rollout = known.rollout
+    fallen = rollout is not None and rollout.cause == cause and rollout.status in ("rolling", "failed")
+    return fallen or service.gave_up
+
+
 def _no_room(service: Service, words: str, values: dict[str, Any], hint: str, known: Known) -> tuple[str, str, str]:
     """Observed, hint, command."""
     name, requested = values.get("quota", ""), values.get("requested") or {}
     used, limited = values.get("used") or {}, values.get("limited") or {}
     if "failed quota" in words:
-        return f"{service.name} gets no new process: {words}", f"Set what the quota {name} asks for: {hint}", ""
+        asks = f"Set the request or limit that the quota {name} asks for, or give the namespace a default for it."
+        return f"{service.name} gets no new process: {words}", asks, ""
     amounts = [
         f"{amount} {resource} more, {used.get(resource, '?')} of {limited.get(resource, '?')} are used"
         for resource, amount in requested.items()

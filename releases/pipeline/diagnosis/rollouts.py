@@ -103,6 +103,8 @@ def _nothing_runs(known: Known) -> Finding:
         observed = f"{known.app} has the release {known.release}, but none is active."
         hint = f"Promote {known.release}, or deploy something newer."
         command = f"deployer releases promote {known.release} -a {known.app}"
+        if known.rollout is not None and known.rollout.release == known.release:  # which has just failed
+            hint, command = "Mend what made it fail, then deploy it again.", f"deployer deploy -a {known.app}"
     else:
         observed, hint = f"{known.app} has no release yet: nothing runs.", "Deploy it, or push to its repository."
         command = f"deployer deploy -a {known.app}"

@@ -65,7 +65,9 @@ def _blind(service: Service, autoscaler: Object, reading: Reading, known: Known)
             "autoscaler_blind",
             _subject(service),
             f"The autoscaler of {service.name} can't scale it: {words}",
-            "See that the cluster's metrics server runs: kubectl top pods must answer."
+            f"Let each container of {service.name} ask for CPU and memory: of one that does not there is no share."
+            if "missing request" in words
+            else "See that the cluster's metrics server runs: kubectl top pods must answer."
             if "etric" in reason
             else f"Correct what the autoscaler of {service.name} names: its words say what is missing.",
             severity="warning",

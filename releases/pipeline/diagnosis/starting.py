@@ -15,7 +15,9 @@ OTHER_KEY = re.compile(r"references non-?existent (secret|config) key: ?(\S+)", 
 PRELUDE = re.compile(
     r"^(Error: )?(failed to [^:\"]*: |OCI runtime [^:\"]*: |\w+ create failed: |unable to start [^:\"]*: )+"
 )
-PROGRAM = re.compile(r'(?:exec:? |starting container process caused.*?exec: |stat )"?(/?[^\s":]+)"?[ :]')
+PROGRAM = re.compile(
+    r'(?:exec:? |starting container process caused.*?exec: |stat |executable file )\\?["`]?(/?[^\s"`:\\]+)\\?["`]?[ :]'
+)
 
 
 def found(process: Process, ailment: Ailment) -> Iterator[Finding]:
@@ -89,6 +91,8 @@ def _unstarted(process: Process, ailment: Ailment) -> Finding:
 def _start_trouble(process: Process, words: str, program: str) -> tuple[str, str, str]:
     """Code, what it is, what to do."""
     named = program or "its program"
+    if special := meaning.start_hint(words, process.service):
+        return "cannot_start", "", special
     low = words.lower()
     capital = process.program[0].upper() + process.program[1:]
     if "exec format" in low:
@@ -104,7 +108,7 @@ def _start_trouble(process: Process, words: str, program: str) -> tuple[str, str
         )
     if re.search(r"no such file|executable file .*not found|not found in \$?path|not a directory", low):
         hint = f"Correct {process.program}: {named} is not in the image."
-        return "command_not_found", f"there is no {named} in the image", hint
+        return "command_not_found", f"there is no {program or 'such program'} in the image", hint
     return "cannot_start", "", f"Read the cluster's message: it says why the program of {process.service} can't begin."
 
 

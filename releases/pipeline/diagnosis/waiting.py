@@ -72,7 +72,7 @@ def _preparing(process: Process, container: str) -> Iterator[Finding]:
 
 
 def _volume(process: Process) -> list[Finding]:
-    event = process.last_event(*VOLUME)
+    event = _volume_event(process)
     later = process.last_event(*LATER)
     if event is None or (later and last_told(later)[:19] > last_told(event)[:19]):
         return []
@@ -101,6 +101,13 @@ def _volume(process: Process) -> list[Finding]:
     return [finding]
 
 
+def _volume_event(process: Process) -> Object | None:
+    """The last that says why; what only says that time went by covers it, and is told beside it again and again."""
+    told = [event for event in process.events if event.get("reason") in VOLUME]
+    telling = [event for event in told if not UNATTACHED.search(event.get("message") or "")]
+    return (telling or told)[-1] if told else None
+
+
 def _volume_hint(process: Process, words: str) -> str:
     if "multi-attach" in words.lower():
         return f"Let the process that still has the volume end: it can be on one node only; see {process.service}."
@@ -113,7 +120,7 @@ def _volume_hint(process: Process, words: str) -> str:
 def _pulling(process: Process, event: Object) -> list[Finding]:
     since = last_told(event)
     seconds = process.age(since) or 0.0
-    if seconds < process.patience(min(PULLING_SECONDS, process.late)):
+    if seconds < process.patience(PULLING_SECONDS):
         return []
     match = re.search(r'image "([^"]+)"', event.get("message") or "")
     image = match[1] if match else ""
@@ -130,7 +137,10 @@ def _pulling(process: Process, event: Object) -> list[Finding]:
 
 def _starting(process: Process) -> list[Finding]:
     seconds = process.waited()
-    if seconds < process.patience(UNREADY_SECONDS):
+    # What came after a long pull has only begun, and the process's own status is told a moment later.
+    step = process.last_event("Pulled", "Created", "Started")
+    moved = process.age(last_told(step)) if step else None
+    if min(seconds, seconds if moved is None else moved) < process.patience(UNREADY_SECONDS):
         return []
     event = _last_warning(process)
     words = " ".join((event.get("message") or event.get("reason") or "").split())
