@@ -76,7 +76,9 @@ class _Text:
         return [self._brief(finding) for finding in self._get("findings")]
 
     def _brief(self, finding: Part) -> str:
-        about = f"{finding['subject']['name']}{_others(finding)}: {_title(finding)} → {finding['hint']}"
+        subject = finding["subject"]
+        kind = "rollout " if subject["kind"] == "rollout" else ""  # its name is a number
+        about = f"{kind}{subject['name']}{_others(finding)}: {_title(finding)} → {finding['hint']}"
         return f"{self._mark(finding, width=9)}  {self.layout.cut(about, 11)}"
 
     def _finding(self, finding: Part) -> Iterator[str]:
@@ -191,7 +193,9 @@ def _named(finding: Part) -> str:
 
 def _values(values: Part) -> str:
     text = " · ".join(
-        f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in values.items()
+        f"{key} {value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in values.items()
+        if value not in ("", None)
     )
     return text if len(text) <= VALUES_MAX else text[: VALUES_MAX - 1] + "…"
 

@@ -23,6 +23,7 @@ class OddServer:
         self.answers: dict[str, tuple[int, str, str]] = {}
         self.headers: dict[str, dict[str, str]] = {}
         self.otherwise: tuple[int, str, str] = status(404, "the server could not find the requested resource")
+        self.dripping: set[str] = set()  # paths whose answers come byte by byte
         self.asked: list[tuple[str, str]] = []
         self.ahead = 0.0  # seconds that its clock is
         odd = self
@@ -41,7 +42,11 @@ class OddServer:
                 for name, value in odd.headers.get(self.path, {}).items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(data)
+                for start in range(len(data)) if self.path in odd.dripping else ():
+                    self.wfile.write(data[start : start + 1])
+                    time.sleep(0.02)
+                if self.path not in odd.dripping:
+                    self.wfile.write(data)
 
             do_POST = do_GET
 

@@ -135,7 +135,7 @@ def test_a_rollout_that_is_rolled_back_fails_with_the_last_words(server: WebServ
     assert "OK" not in out.splitlines()
     assert "was rolled back: web exited with 3 twice." in err
     assert "Cause: exit" in err and "Hint: Look at its last lines." in err
-    assert err.endswith("Why: deployer deploy-debug -a shop\n")
+    assert err.endswith("Why: deployer rollouts diagnosis 1 -a shop\n")
     assert "  about to fail: QUEUE_URL" in err
 
 

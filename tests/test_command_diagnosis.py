@@ -92,6 +92,14 @@ def test_a_summary_has_a_line_for_each_finding_and_the_tables() -> None:
     assert "Not read: HorizontalPodAutoscaler (forbidden: autoscaling)" in said
 
 
+def test_a_rollout_is_more_than_its_number_and_what_has_no_value_is_not_told() -> None:
+    subject, values = {"kind": "rollout", "name": "7"}, {"step": "rolling", "previous": "", "first": None}
+    finding = {"code": "rollout_failed", "severity": "warning", "subject": subject, "values": values}
+    report = {"findings": [{**finding, "observed": "It failed.", "hint": "Mend it."}]}
+    assert "! warning  rollout 7: rollout failed → Mend it." in lines(report, summary=True)
+    assert "  step rolling" in lines(report)
+
+
 def test_health_is_said_and_what_is_only_worth_knowing_does_not_count_against_it() -> None:
     assert lines(sent(diagnoses.healthy()))[1] == "✓ Nothing is wrong."
     many = diagnoses.many()

@@ -15,7 +15,7 @@ from rq import Worker
 from releases import actions, policy, queues
 from releases.clients.cluster import RESOURCES
 from releases.clients.mirror import FIELDS, Mirror
-from releases.errors import Invalid
+from releases.errors import ClusterUnavailable, Invalid
 from releases.models import App, Delivery, Rollout, Source
 from releases.pipeline import examination, manifests, reach
 from releases.pipeline.diagnosis import Options
@@ -25,7 +25,7 @@ from releases.pipeline.health import Verdict
 from tests import factories, listed
 from tests.certificates import Authority
 from tests.engine.doctor import Doctor, codes
-from tests.odd_server import hanging_up, odd_server, status
+from tests.odd_server import JSON, hanging_up, odd_server, status
 from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
@@ -239,6 +239,22 @@ def test_no_answer_is_an_error_of_ours(server, shop, well, answer):
         if kind in listed.READ:
             server.answers[listed.path(kind, shop)] = answer
     assert diagnosed(shop, everything=True).app == "shop"
+
+
+@pytest.mark.parametrize("ends_never", ["a list", "an answer", "a log"])
+def test_who_never_comes_to_an_end_is_not_waited_for(server, shop, ends_never):
+    """Nor by a thread that goes on behind a diagnosis that has ended."""
+    cluster, first = reach.connection_to(shop.cluster), listed.path("Pod", shop)
+    page = '{"items": [], "metadata": {"continue": "on"}}' if ends_never == "a list" else " " * 999
+    server.answers[f"{first}&continue=on"] = server.answers[first] = (200, page, JSON)
+    listed.log(server, shop, "web-1-00001", " " * 999)
+    server.dripping = {path for path in server.answers if ends_never != "a list"}
+    with pytest.raises(ClusterUnavailable, match="too long"):
+        if ends_never == "a log":
+            asked = {"container": "main", "tail": 200, "previous": False, "size": 256 * 1024}
+            cluster.log(shop.namespace, "web-1-00001", **asked, seconds=0.1)
+        else:
+            cluster.list_some("Pod", shop.namespace, objects=10, size=10_000_000, seconds=0.1)
 
 
 def test_a_cluster_that_is_away_is_the_finding_beside_what_we_know(shop, well):
@@ -484,7 +500,7 @@ def test_a_verdict_that_no_process_shows_is_the_finding_itself(ground):
         "Aborted for [QUEUE_URL].",
         "Ask ann.",
     )
-    assert stored["unread"]["Pod"] == stored["unread"]["Service"] == "not asked"
+    assert stored["unread"]["Pod"] == stored["unread"]["Service"] == "not asked while a rollout fails"
 
 
 def test_a_fault_in_it_is_ours_alone(ground, caplog):

@@ -1,6 +1,8 @@
 """Values of variables are replaced by their names."""
 
+import json
 import string
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -54,6 +56,15 @@ def test_a_value_of_several_lines_is_hidden_line_by_line():
     for line in ("MIIEvQIBADAN", "-----BEGIN-----", "-----END KEY-----"):
         assert mask.hide(f"> {line} <") == "> [PEM] <"
     assert "MIIE" not in mask.hide(key)
+
+
+def test_a_value_is_hidden_as_json_and_addresses_write_it():
+    values = {"ACCOUNT": '{"type": "service", "key": "a\\nbé"}', "PASSWORD": "p@ss/wörd"}
+    mask = Mask(values)
+    for name, value in values.items():
+        for written in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+            assert mask.hide(f"said {written}") == f'said "[{name}]"'
+        assert mask.hide(f"?at={quote(value)}&to={quote(value, safe='')}") == f"?at=[{name}]&to=[{name}]"
 
 
 @pytest.mark.django_db

@@ -200,5 +200,5 @@ def _what_went_wrong(rollout: dict[str, Any]) -> list[str]:
         lines.append(f"Hint: {rollout['hint']}")
     lines += last_words(rollout["evidence"])
     if rollout["status"] in ("failed", "rolled_back"):
-        lines.append(f"Why: deployer deploy-debug -a {rollout['app']}")
+        lines.append(f"Why: deployer rollouts diagnosis {rollout['number']} -a {rollout['app']}")
     return lines

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -115,14 +116,18 @@ class Cluster:
             if not query["continue"]:
                 return items, page["metadata"]["resourceVersion"]
 
-    def list_some(self, kind: str, namespace: str, *, objects: int, size: int) -> tuple[list[Object], int]:
+    def list_some(
+        self, kind: str, namespace: str, *, objects: int, size: int, seconds: float
+    ) -> tuple[list[Object], int]:
         """At most so many objects, strangers' too, and about so many bytes of them; and how many there are besides, as
-        far as the cluster says. For a look that may not take long: asked once, with short time-outs."""
+        far as the cluster says. For a look that may not take long: asked once, with short time-outs, and given up after
+        `seconds`."""
         items: list[Object] = []
         query = {"limit": str(PAGE)}
+        until = time.monotonic() + seconds
         while True:
             page, read = self.door.sized(
-                "GET", _path(kind, namespace), query=query, most=size, timeout=LOOK_TIMEOUT, patient=False
+                "GET", _path(kind, namespace), query=query, most=size, until=until, timeout=LOOK_TIMEOUT, patient=False
             )
             found, metadata = page.get("items"), page.get("metadata")
             items += [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
@@ -131,6 +136,8 @@ class Cluster:
             query["continue"] = str(told.get("continue") or "")
             if not query["continue"]:
                 return items[:objects], max(0, len(items) - objects)
+            if time.monotonic() > until:
+                raise errors.ClusterUnavailable(f"The cluster takes too long to list its {kind} objects.")
             if len(items) >= objects or size <= 0:
                 left = told.get("remainingItemCount")
                 return items[:objects], max(1, left if isinstance(left, int) else 1)
@@ -193,9 +200,11 @@ class Cluster:
         if tail is not None:
             query["tailLines"] = str(tail)
         timeout = urllib3.Timeout(connect=seconds, read=seconds)
+        until = time.monotonic() + seconds
         response = self.door.open("GET", _path("Pod", namespace, pod) + "/log", query=query, timeout=timeout)
         try:
-            return response.data.decode(errors="replace").splitlines()
+            data = self.door.beginning(response, most=size, until=until)
+            return data.decode(errors="replace").splitlines()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unavailable(self.url, error) from error
 

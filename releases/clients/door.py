@@ -4,6 +4,7 @@ Those cost memory, and validate what a newer cluster may legitimately add.
 """
 
 import json
+import math
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,7 @@ from releases.errors import ClusterUnavailable, Refused
 
 TIMEOUT = urllib3.Timeout(connect=3, read=30)
 BUSY_PAUSES = (0.1, 0.3, 1.0)
+PIECE = 64 * 1024
 # What says that its clock is further from ours is no clock.
 CLOCKS_APART_SECONDS = 24 * 3600
 
@@ -35,13 +37,15 @@ class Door:
     def json(self, method: str, path: str, *, query: dict | None = None, **options: Any) -> Object:
         return self.sized(method, path, query=query, **options)[0]
 
-    def sized(self, method: str, path: str, *, most: int | None = None, **options: Any) -> tuple[Object, int]:
-        """With the bytes that the answer has. Raises Refused when it has more than `most`."""
+    def sized(
+        self, method: str, path: str, *, most: int | None = None, until: float = math.inf, **options: Any
+    ) -> tuple[Object, int]:
+        """With the bytes that the answer has. Raises Refused when it has more than `most`, ClusterUnavailable when it
+        is not all there `until` then, by the monotonic clock."""
         response = self._answered(method, path, **options)
         try:
-            data = response.data if most is None else response.read(most + 1, decode_content=True)
+            data = response.data if most is None else self.beginning(response, most=most + 1, until=until)
             if most is not None and len(data) > most:
-                response.close()
                 raise Refused(f"The answer is larger than {most // 1024**2} MiB, and was not read.")
             answer = json.loads(data)
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -51,6 +55,20 @@ class Door:
         if not isinstance(answer, dict):
             raise no_kubernetes(self.url)
         return answer, len(data)
+
+    def beginning(self, response: urllib3.BaseHTTPResponse, *, most: int, until: float) -> bytes:
+        """Of its body. A time-out is for each piece of it: who sends byte after byte would keep us for ever. Raises
+        ClusterUnavailable, and what urllib3 does."""
+        data = bytearray()
+        while piece := response.read1(PIECE, decode_content=True):
+            data += piece
+            if len(data) >= most:
+                response.close()
+                break
+            if time.monotonic() > until:
+                response.close()
+                raise ClusterUnavailable(f"The cluster at {self.url} takes too long to answer.")
+        return bytes(data[:most])
 
     def _answered(self, method: str, path: str, *, patient: bool = True, **options: Any) -> urllib3.BaseHTTPResponse:
         """A single request that the cluster was too busy for is sent again a few times: else a procedure of many

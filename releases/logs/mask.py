@@ -1,9 +1,11 @@
 """Values of variables don't belong into logs: each is replaced by its name."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Self
+from urllib.parse import quote
 
 from releases.models import Release
 
@@ -19,24 +21,27 @@ class Mask:
         shown = set(public)
         pairs = [pair for env in envs for pair in env.items()]
         self.names = {value: name for name, value in pairs if len(value) >= SHORTEST and value not in shown}
-        # A value of several lines is written line by line.
         for value, name in list(self.names.items()):
-            for part in value.splitlines():
-                if len(part) >= SHORTEST:
-                    self.names.setdefault(part, name)
+            for written in _written(value):
+                if len(written) >= SHORTEST:
+                    self.names.setdefault(written, name)
         self._know(self.names)
 
     def _know(self, names: Mapping[str, str]) -> None:
-        longest_first = sorted(names, key=len, reverse=True)
-        self.pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self.values = sorted(names, key=len, reverse=True)
+        self.pattern = re.compile("|".join(map(re.escape, self.values)))
 
     def hide(self, text: str) -> str:
-        return self.pattern.sub(lambda found: f"[{self.names[found.group()]}]", text) if self.pattern else text
+        if not any(map(text.__contains__, self.values)):  # most lines: much quicker than the pattern
+            return text
+        return self.pattern.sub(lambda found: f"[{self.names[found.group()]}]", text)
 
     def hide_part(self, text: str) -> str:
         """Of a text that was cut off, at its beginning or end: a part of a value may stand there."""
         text = self.hide(text)
         for value, name in self.names.items():
+            if text[:SHORTEST] not in value and text[-SHORTEST:] not in value:
+                continue  # most do: a value may be long, and there may be many of both
             for length in range(min(len(value) - 1, len(text)), SHORTEST - 1, -1):
                 if text.startswith(value[-length:]):
                     text = f"[{name}]{text[length:]}"
@@ -57,6 +62,15 @@ class Mask:
         present = [release for release in releases if release is not None]
         public = {value for release in present for value in _defaults(release.manifest)}
         return cls(*(release.env for release in present), public=public)
+
+
+def _written(value: str) -> Iterator[str]:
+    """How else programs write it: line by line, in a JSON log, in an address."""
+    yield from value.splitlines()
+    for ascii_only in (True, False):
+        yield json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+    for safe in ("", "/"):
+        yield quote(value, safe=safe, errors="replace")
 
 
 def _defaults(manifest: dict) -> set[str]:

@@ -15,6 +15,7 @@ from releases.models import App
 
 # A page does not wait longer for the cluster than this; its live update brings what came later.
 PATIENCE_SECONDS = 0.8
+KEPT_SECONDS = 600.0  # an answer for which nobody asks any more
 AT_ONCE = 4  # per cluster: one that is deaf keeps no other from being asked
 
 _pools: dict[int, ThreadPoolExecutor] = {}
@@ -28,6 +29,7 @@ def look(what: str, app: App, ask: Callable[[], Any], *, fresh_seconds: float) -
     `fresh_seconds`."""
     key = (what, app.pk)
     with _lock:
+        _forget_old()
         asked_at, future = _looks.get(key, (0.0, None))
         if future is None or (future.done() and monotonic() - asked_at > fresh_seconds):
             future = _pool(app.cluster_id).submit(partial(_ask, key, ask))
@@ -38,6 +40,13 @@ def look(what: str, app: App, ask: Callable[[], Any], *, fresh_seconds: float) -
 def last_answer(what: str, app: App) -> tuple[datetime, Any] | None:
     """What the cluster said last, and when; None: nothing yet, in this web process."""
     return _answers.get((what, app.pk))
+
+
+def _forget_old() -> None:
+    until = monotonic() - KEPT_SECONDS
+    for key in [key for key, (asked_at, future) in _looks.items() if asked_at < until and future.done()]:
+        del _looks[key]
+        _answers.pop(key, None)
 
 
 def _pool(cluster_id: int) -> ThreadPoolExecutor:

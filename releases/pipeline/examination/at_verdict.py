@@ -27,6 +27,7 @@ Object = dict[str, Any]
 BYTES_MAX = 256 * 1024
 LINES, LINE_MAX = 20, 2000
 EVENTS, PODS = 300, 200
+NOT_ASKED = "not asked while a rollout fails"
 SEEN = ("Deployment", "ReplicaSet", "Pod", "Job", "Event")
 
 
@@ -43,7 +44,7 @@ def diagnosed(
 
 def untaken(rollout: Rollout, reason: str) -> Object | None:
     """Of one that no worker has taken: of the cluster nothing is known."""
-    reported = Reported(now=timezone.now(), unread=dict.fromkeys(FIELDS, "not asked"))
+    reported = Reported(now=timezone.now(), unread=dict.fromkeys(FIELDS, NOT_ASKED))
     verdict = Verdict("failed", "untaken", reason)
 
     def made() -> Report:
@@ -73,7 +74,7 @@ def _report(ground: Ground, verdict: Verdict, evidence: Sequence[str], pods: Seq
         pods=gone + _failing_first(seen.pods)[:PODS],
         jobs=seen.jobs,
         events=sorted(seen.events, key=told_at)[-EVENTS:],
-        unread={kind: "not asked" for kind in FIELDS if kind not in SEEN or kind not in ground.mirror.known},
+        unread={kind: NOT_ASKED for kind in FIELDS if kind not in SEEN or kind not in ground.mirror.known},
     )
     reported = replace(masked.objects(reported, ground.mask), logs=_logs(reported, ground, verdict, evidence))
     known = _known(ground.rollout, verdict)

@@ -56,7 +56,7 @@ def read(cluster: Cluster, namespace: str) -> Objects:
     pool = ThreadPoolExecutor(len(FIELDS), thread_name_prefix="examine")
     try:
         asked = {
-            kind: pool.submit(cluster.list_some, kind, namespace, objects=OBJECTS_MAX, size=BYTES_MAX)
+            kind: pool.submit(cluster.list_some, kind, namespace, objects=OBJECTS_MAX, size=BYTES_MAX, seconds=SECONDS)
             for kind in FIELDS
         }
         wait(asked.values(), SECONDS)
