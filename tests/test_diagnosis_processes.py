@@ -11,9 +11,9 @@ import pytest
 from releases.pipeline import manifests
 from releases.pipeline.diagnosis import Changes, Known, LogOf, RolloutKnown, diagnose
 from releases.pipeline.diagnosis.catalogue import BY_CODE, CODES
-from releases.pipeline.diagnosis.catalogue_processes import PROCESSES
-from releases.pipeline.diagnosis.place import lacks
-from releases.pipeline.diagnosis.probes import listening
+from releases.pipeline.diagnosis.catalogue.processes import PROCESSES
+from releases.pipeline.diagnosis.of_processes.place import lacks
+from releases.pipeline.diagnosis.of_processes.probes import listening
 from tests.reported_app import LABELS, NEW, NOW, ago, condition, deployment, known, pod, replica_set, reported
 
 IMAGE = "registry.example/shop:1"

@@ -8,7 +8,7 @@ import pytest
 from deployer.reference.__main__ import pages
 from releases.pipeline import causes, health, job_health, meaning
 from releases.pipeline.diagnosis.catalogue import CODES, ENTRIES, ORDER
-from releases.pipeline.diagnosis.chapters import chapters
+from releases.pipeline.diagnosis.catalogue.chapters import chapters
 from tests import factories
 
 ROOT = Path(__file__).parents[1]

@@ -15,7 +15,7 @@ def pages() -> dict[Path, str]:
 
     django.setup()
     from releases.api import api as served
-    from releases.pipeline.diagnosis.chapters import chapters
+    from releases.pipeline.diagnosis.catalogue.chapters import chapters
 
     # Whatever it is served under, the document speaks of /api.
     document = served.get_openapi_schema(path_prefix="/api/")

@@ -50,7 +50,7 @@ This page is made from the code by `make docs`; Deployer itself shows it at `/he
 
 
 def page(chapters: Sequence[Any]) -> str:
-    """The whole text. `chapters`: as `releases.pipeline.diagnosis.chapters` gives them."""
+    """The whole text. `chapters`: as `releases.pipeline.diagnosis.catalogue.chapters` gives them."""
     lines = [HEAD, *_contents(chapters)]
     for chapter in chapters:
         lines += [f"## {chapter.heading}", ""]

@@ -6,8 +6,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from releases.pages.status import SEVERITY, Status
-from releases.pipeline.diagnosis import chapters
-from releases.pipeline.diagnosis.entry import Entry
+from releases.pipeline.diagnosis.catalogue import chapters
+from releases.pipeline.diagnosis.catalogue.entry import Entry
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from releases.pipeline import meaning, processes
 from releases.pipeline.diagnosis.finding import Finding
-from releases.pipeline.diagnosis.process import Process
+from releases.pipeline.diagnosis.of_processes.process import Process
 from releases.pipeline.processes import Ailment
 
 NAMED = re.compile(r'\b(secret|configmap)s? "([^"]+)" not found', re.IGNORECASE)

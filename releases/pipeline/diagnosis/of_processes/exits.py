@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from releases.pipeline import event_log, meaning, processes
 from releases.pipeline.diagnosis.amounts import duration, resources, times
 from releases.pipeline.diagnosis.finding import Finding, Lines, Severity
-from releases.pipeline.diagnosis.likely import with_guess
-from releases.pipeline.diagnosis.process import LINES, Process
+from releases.pipeline.diagnosis.of_processes.likely import with_guess
+from releases.pipeline.diagnosis.of_processes.process import LINES, Process
 from releases.pipeline.diagnosis.reading import last_told, moment
 from releases.pipeline.diagnosis.reported import Object
 

@@ -1,7 +1,7 @@
 """Findings of single processes, and of commands that run once."""
 
-from releases.pipeline.diagnosis import entry
-from releases.pipeline.diagnosis.entry import Entry
+from releases.pipeline.diagnosis.catalogue import entry
+from releases.pipeline.diagnosis.catalogue.entry import Entry
 from releases.pipeline.diagnosis.finding import Severity
 
 ERROR: Severity = "error"

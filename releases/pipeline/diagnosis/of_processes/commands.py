@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 
 from releases.pipeline import job_health, manifests, processes
-from releases.pipeline.diagnosis import exits, images
 from releases.pipeline.diagnosis.amounts import duration
 from releases.pipeline.diagnosis.finding import Finding, Lines, Severity
-from releases.pipeline.diagnosis.likely import with_guess
-from releases.pipeline.diagnosis.process import LINES, Process, command_words
+from releases.pipeline.diagnosis.of_processes import exits, images
+from releases.pipeline.diagnosis.of_processes.likely import with_guess
+from releases.pipeline.diagnosis.of_processes.process import LINES, Process, command_words
 from releases.pipeline.diagnosis.reading import Command, Reading
 from releases.pipeline.diagnosis.reported import Known, Object
 from releases.pipeline.processes import Ailment

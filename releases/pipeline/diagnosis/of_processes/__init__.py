@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from releases.pipeline import processes
-from releases.pipeline.diagnosis import commands, ending, exits, images, place, probes, starting, waiting
 from releases.pipeline.diagnosis.finding import Finding
-from releases.pipeline.diagnosis.process import Process
+from releases.pipeline.diagnosis.of_processes import commands, ending, exits, images, place, probes, starting, waiting
+from releases.pipeline.diagnosis.of_processes.process import Process
 from releases.pipeline.diagnosis.reading import Reading
 from releases.pipeline.diagnosis.reported import Known
 

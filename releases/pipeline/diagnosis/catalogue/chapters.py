@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
-from releases.pipeline.diagnosis import entry
-from releases.pipeline.diagnosis.catalogue import ENTRIES
-from releases.pipeline.diagnosis.entry import Entry
+from releases.pipeline.diagnosis.catalogue import ENTRIES, entry
+from releases.pipeline.diagnosis.catalogue.entry import Entry
 
 # From the process outwards.
 HEADINGS = (

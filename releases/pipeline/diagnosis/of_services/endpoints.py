@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from releases.pipeline import processes, service_state
-from releases.pipeline.diagnosis.availability import STILL_SECONDS, is_still, ps
 from releases.pipeline.diagnosis.finding import Finding, Subject
+from releases.pipeline.diagnosis.of_services.availability import STILL_SECONDS, is_still, ps
 from releases.pipeline.diagnosis.reading import Reading, Service
 from releases.pipeline.diagnosis.reported import Known, Object
 

@@ -1,7 +1,7 @@
 """Findings of services, of releases and rollouts, and of what is around the app."""
 
-from releases.pipeline.diagnosis import entry
-from releases.pipeline.diagnosis.entry import Entry
+from releases.pipeline.diagnosis.catalogue import entry
+from releases.pipeline.diagnosis.catalogue.entry import Entry
 
 SERVICES: tuple[Entry, ...] = (
     Entry(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from releases.pipeline import processes, service_state
 from releases.pipeline.diagnosis.amounts import duration, listed
 from releases.pipeline.diagnosis.finding import Finding
-from releases.pipeline.diagnosis.process import Process
+from releases.pipeline.diagnosis.of_processes.process import Process
 from releases.pipeline.diagnosis.reading import Service, last_told, moment
 from releases.pipeline.diagnosis.reported import Object
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from releases.pipeline import meaning
 from releases.pipeline.diagnosis.finding import Finding
-from releases.pipeline.diagnosis.process import Process
+from releases.pipeline.diagnosis.of_processes.process import Process
 from releases.pipeline.diagnosis.reported import Changes
 
 

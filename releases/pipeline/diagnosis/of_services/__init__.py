@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from releases.pipeline.diagnosis import (
+from releases.pipeline.diagnosis.catalogue import BY_CODE
+from releases.pipeline.diagnosis.finding import Finding
+from releases.pipeline.diagnosis.of_services import (
     around,
     availability,
     endpoints,
@@ -13,8 +15,6 @@ from releases.pipeline.diagnosis import (
     scaling,
     traffic,
 )
-from releases.pipeline.diagnosis.catalogue import BY_CODE
-from releases.pipeline.diagnosis.finding import Finding
 from releases.pipeline.diagnosis.reading import Reading
 from releases.pipeline.diagnosis.reported import Known, Reported, Trouble
 

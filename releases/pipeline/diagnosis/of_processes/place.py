@@ -7,7 +7,7 @@ from releases.pipeline import meaning, processes
 from releases.pipeline.causes import UNPLACED_SECONDS
 from releases.pipeline.diagnosis.amounts import cpus, listed, plural, resources
 from releases.pipeline.diagnosis.finding import Finding
-from releases.pipeline.diagnosis.process import Process
+from releases.pipeline.diagnosis.of_processes.process import Process
 from releases.pipeline.diagnosis.reported import Object
 
 UNSEEN_SECONDS = 30.0

@@ -1,8 +1,8 @@
 """Every finding that a diagnosis knows: its cause and remedy in words. docs/diagnostics.md is made from this table."""
 
-from releases.pipeline.diagnosis.catalogue_processes import PROCESSES
-from releases.pipeline.diagnosis.catalogue_services import SERVICES
-from releases.pipeline.diagnosis.entry import Entry
+from releases.pipeline.diagnosis.catalogue.entry import Entry
+from releases.pipeline.diagnosis.catalogue.processes import PROCESSES
+from releases.pipeline.diagnosis.catalogue.services import SERVICES
 
 # By importance: of two findings of one severity the earlier explains the later. The judges of `health` ask in the same
 # order: exits, what can't run, refusals, somebody's hand, the deadline.

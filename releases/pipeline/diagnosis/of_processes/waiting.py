@@ -7,11 +7,11 @@ from releases.pipeline import meaning, processes
 from releases.pipeline.causes import UNPLACED_SECONDS, UNREADY_SECONDS
 from releases.pipeline.diagnosis.amounts import duration
 from releases.pipeline.diagnosis.finding import Finding, Lines, Severity
-from releases.pipeline.diagnosis.likely import with_guess
-from releases.pipeline.diagnosis.process import LINES, Process
+from releases.pipeline.diagnosis.of_processes.likely import with_guess
+from releases.pipeline.diagnosis.of_processes.process import LINES, Process
+from releases.pipeline.diagnosis.of_processes.starting import missing, missing_words
 from releases.pipeline.diagnosis.reading import last_told
 from releases.pipeline.diagnosis.reported import Object
-from releases.pipeline.diagnosis.starting import missing, missing_words
 
 # From when on it is worth a word, and from when on it is a trouble.
 PULLING_SECONDS, PULLED_SECONDS = 30.0, 300.0

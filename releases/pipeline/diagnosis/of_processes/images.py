@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from releases.pipeline import meaning
 from releases.pipeline.diagnosis.finding import Finding
-from releases.pipeline.diagnosis.process import Process
+from releases.pipeline.diagnosis.of_processes.process import Process
 from releases.pipeline.processes import Ailment
 
 BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(: (ErrImagePull: )?)?')

@@ -8,8 +8,8 @@ from releases.pipeline import processes
 from releases.pipeline.causes import UNREADY_SECONDS
 from releases.pipeline.diagnosis.amounts import duration, listed
 from releases.pipeline.diagnosis.finding import Finding, Lines
-from releases.pipeline.diagnosis.likely import with_guess
-from releases.pipeline.diagnosis.process import LINES, Process
+from releases.pipeline.diagnosis.of_processes.likely import with_guess
+from releases.pipeline.diagnosis.of_processes.process import LINES, Process
 from releases.pipeline.diagnosis.reading import last_told, moment
 from releases.pipeline.diagnosis.reported import Object
 

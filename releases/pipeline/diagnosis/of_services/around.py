@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from releases.pipeline.diagnosis.entry import Entry
+from releases.pipeline.diagnosis.catalogue.entry import Entry
 from releases.pipeline.diagnosis.finding import Finding, Kind, Subject
 from releases.pipeline.diagnosis.reported import Trouble
 
