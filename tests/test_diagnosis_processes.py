@@ -235,7 +235,7 @@ def test_a_process_that_does_not_start_and_nobody_says_why():
 def test_a_crash_loop_with_its_last_lines():
     logs = {LogOf("web-1", "main", True): ("one", "two")}
     finding = one(found(state(container=looping(ended(139), 4)), logs=logs), "crash_loop")
-    said = "web-1 was ended by SIGSEGV (exit code 139) 5 times, the last time after 2 s. Its last line: two."
+    said = "web-1 was ended by SIGSEGV (exit code 139), 5 times, the last time after 2 s. Its last line: two."
     assert finding.observed == said
     assert (finding.values["signal"], finding.values["restarts"], finding.values["lived_seconds"]) == ("SIGSEGV", 4, 2)
     assert finding.lines[0].previous is True
@@ -329,7 +329,7 @@ def unready(message, lines=(), **more):
 )
 def test_what_its_check_saw_and_since_when(message, hint):
     finding = one(unready(message), "not_ready")
-    assert hint in finding.hint and finding.since == ago(60) and "since 1 min" in finding.observed
+    assert hint in finding.hint and finding.since == ago(60) and "for 1 min" in finding.observed
     assert finding.values["path"] == "/up"
 
 

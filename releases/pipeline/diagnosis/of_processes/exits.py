@@ -195,12 +195,12 @@ def _out_of_memory(process: Process, end: End, lines: tuple[Lines, ...]) -> Find
 
 
 def _often(end: End) -> str:
-    """` after 2 s`; ` 3 times, the last time after 2 s`. The cluster counts whole seconds."""
+    """` after 2 s`; `, 3 times, the last time after 2 s`. The cluster counts whole seconds."""
     seconds = lived(end.last)
     after = "" if seconds is None else f" after {duration(seconds)}" if seconds else " at once"
     if end.count < 2:
         return after
-    return f" {times(end.count)}" + (f", the last time{after}" if after else "")
+    return f", {times(end.count)}" + (f", the last time{after}" if after else "")
 
 
 def _ended(process: Process, end: End, lines: tuple[Lines, ...]) -> Finding:

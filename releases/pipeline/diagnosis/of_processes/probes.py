@@ -53,7 +53,7 @@ def found(process: Process) -> Iterator[Finding]:
     saw = _saw(process, container, began) if waiting else ""
     finding = _wrong_port(process, container, saw) or _not_ready(process, container, saw, ready if not waiting else {})
     finding = finding.but(
-        observed=f"{finding.observed} It is not ready since {duration(seconds)}.",
+        observed=f"{finding.observed} It has not been ready for {duration(seconds)}.",
         since=since,
         lines=(Lines(process.name, container, False, lines),) if lines else (),
         values={**finding.values, "seconds": int(seconds)},

@@ -56,7 +56,7 @@ def _preparing(process: Process, container: str) -> Iterator[Finding]:
     lines = process.lines(container, previous=False)[-LINES:]
     finding = process.finding(
         "init_stuck",
-        f"{process.name} waits for its {container} container, which runs since {duration(seconds)}.",
+        f"{process.name} waits for its {container} container, which has been running for {duration(seconds)}.",
         f"Let the initContainer of {process.service} end sooner: {process.service} begins when it has.",
         container=container,
         severity=_severity(seconds, process.late),
@@ -126,7 +126,7 @@ def _pulling(process: Process, event: Object) -> list[Finding]:
     image = match[1] if match else ""
     finding = process.finding(
         "pulling",
-        f"{process.name} pulls {image or 'its image'} since {duration(seconds)}.",
+        f"{process.name} has been pulling {image or 'its image'} for {duration(seconds)}.",
         f"Wait, or make the image of {process.service} smaller; see that the registry is fast enough.",
         severity=_severity(seconds, min(PULLED_SECONDS, process.deadline)),
         values={"image": image, "seconds": int(seconds)},
@@ -148,7 +148,7 @@ def _starting(process: Process) -> list[Finding]:
     told = words or waits
     finding = process.finding(
         "starting",
-        f"{process.name} has a place since {duration(seconds)} and does not start" + (f": {told}" if told else "."),
+        f"{process.name} has had a place for {duration(seconds)} and does not start" + (f": {told}" if told else "."),
         "Read the cluster's message: it says what it waits for."
         if words
         else f"See whether the node {_node(process)} is well: it does not say why it does not start the process.",
