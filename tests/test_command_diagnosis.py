@@ -21,6 +21,7 @@ from releases.pipeline.diagnosis import Report
 from tests import diagnoses, odd_api
 from tests.diagnoses import AT, CRASHED, HOSTILE
 from tests.odd_api import Answer, Odd
+from tests.web_server import as_from_a_shell
 
 DIAGNOSIS = "GET /api/apps/shop/diagnosis"
 CRASH_LOOP = replace(diagnoses.crash_loop(), at=AT)
@@ -250,7 +251,8 @@ def test_no_server_is_4(odd: Odd, run: Callable[..., Said]) -> None:
 def watching(odd: Odd, home: Path, *words: str, **streams: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "deployer.cli", "deploy-debug", "-a", "shop", "--watch", "0.5", *words]
     root = Path(__file__).parents[1]
-    return subprocess.Popen(command, cwd=root, env=odd.environment(home) | {"TERM": "xterm"}, text=True, **streams)
+    env = odd.environment(home) | {"TERM": "xterm"}
+    return subprocess.Popen(command, cwd=root, env=env, text=True, preexec_fn=as_from_a_shell, **streams)
 
 
 def test_a_watch_is_ended_by_ctrl_c(odd: Odd, tmp_path: Path) -> None:

@@ -15,7 +15,14 @@ FOLDERS = ("deployer", "releases", "localcluster", "tests")
 # Programs that tests run as apps: what those read is the tests' own affair.
 APPS = {"tests/localcluster/conformance/demo.py"}
 # Where programs are found, and what the tools that we use pass to each other.
-PLUMBING = {"PATH", "PYTHONHOME", "PYTHONPATH", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"}
+PLUMBING = {
+    "PATH",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "DJANGO_SETTINGS_MODULE",
+    "PYTEST_XDIST_WORKER",
+    "PYTHONDONTWRITEBYTECODE",
+}
 # What a person's machine says to all programs: the command's page has them.
 DESKTOP = {"EDITOR", "VISUAL", "TERM", "XDG_RUNTIME_DIR"}
 
