@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from releases import logs
 from releases.clients.cluster import Object
+from releases.clients.mirror import View
 from releases.errors import ClusterError, Refused
 from releases.models import Rollout
 from releases.models.rollout import APP_STATUS
@@ -194,7 +195,7 @@ def _follow(ground: Ground, target: Rollout | None, objects: list[Object], writt
             ground.remember(squares=squares)
         if _is_late(rollout, target):
             return fail(ground, "its deadline has passed.")
-        if target is None and removed and not restored.runs(ground, view, by_timers):
+        if target is None and removed and _nothing_runs(ground, view, by_timers):
             return _end(ground, "Nothing runs: it was the first release.", "Stopped")
         if target is not None and removed and restored.is_back(ground, target, view, written):
             left = [obj for obj in objects if ground.writer.would_change(obj)]
@@ -206,6 +207,14 @@ def _follow(ground: Ground, target: Rollout | None, objects: list[Object], writt
             ground.stop.wait(LOOK_SECONDS)
             return None
         ground.wait(LOOK_SECONDS)
+
+
+def _nothing_runs(ground: Ground, view: View, by_timers: set[str]) -> bool:
+    """A watch may not have told yet of a process that has just begun: the cluster itself has the last word."""
+    if restored.runs(ground, view, by_timers):
+        return False
+    ground.mirror.reread(ground.namespace)
+    return not restored.runs(ground, ground.view(), by_timers | restored.begun_by_timers(ground))
 
 
 def _end(ground: Ground, words: str, status: str) -> None:
