@@ -90,7 +90,7 @@ class _Text:
         for words in wrapped(_values(finding.get("values") or {}), 2, hanging=4):
             yield self.layout.paint(words, "dim")
         if since := age(finding.get("since"), self.at):
-            yield f"  For {since}."
+            yield f"  Began {since} ago."
         yield from wrapped(_named(finding), 2, hanging=4)
         yield from wrapped(f"→ {finding['hint']}", 2, hanging=4)
         yield from wrapped(finding.get("likely") or "", 4)
@@ -140,9 +140,12 @@ class _Text:
     # --- What was said ----------------------------------------------------------------------------------------------
 
     def logs(self) -> Iterator[list[str]]:
+        """Those that no finding has shown already, whole."""
+        shown = [log for finding in self._get("findings") for log in finding.get("lines") or []]
         for line in self._get("processes"):
             for log in line.get("logs") or []:
-                yield list(self._log(log, 0))
+                if log not in shown:
+                    yield list(self._log(log, 0))
 
     def events(self) -> list[str]:
         said = [text for event in self._get("events") for text in self._event(event, 0)]

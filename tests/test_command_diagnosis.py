@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from deployer.diagnosis_text import lines
-from releases.pipeline.diagnosis import Report
+from releases.pipeline.diagnosis import Lines, Report
 from tests import diagnoses, odd_api
 from tests.diagnoses import AT, CRASHED, HOSTILE
 from tests.odd_api import Answer, Odd
@@ -43,7 +43,7 @@ def test_a_finding_says_what_was_seen_what_to_do_and_what_shows_it() -> None:
         f"✕ error: crash loop: process {CRASHED} and 1 other of worker, container main",
         "  It exited with 1 after 2 s, for the fifth time, and waits 80 s for the next try.",
         '  exitCode 1 · restartCount 5 · waiting {"reason": "CrashLoopBackOff"}',
-        "  For 19s.",
+        "  Began 19s ago.",
         "  Also worker-5d9c7-b7c2k.",
         "  → Set QUEUE_URL and promote again.",
         "    Likely: QUEUE_URL is in RZYXWVUTSRQ, which worked, and is not among this release's variables.",
@@ -58,19 +58,22 @@ def test_a_finding_says_what_was_seen_what_to_do_and_what_shows_it() -> None:
     ]
 
 
-def test_under_the_findings_come_tables_logs_and_events() -> None:
-    text = "\n".join(lines(sent(CRASH_LOOP)))
+def test_under_the_findings_come_tables_logs_that_no_finding_has_shown_and_events() -> None:
+    crashed, *others = CRASH_LOOP.processes
+    begun_anew = replace(crashed, logs=(*crashed.logs, Lines(CRASHED, "main", False, ("Starting.",))))
+    text = "\n".join(lines(sent(replace(CRASH_LOOP, processes=(begun_anew, *others)))))
     first, counts = text.splitlines()[:2]
     assert first == "shop · cluster local · release RZYXWVUTSRQ · rollout 3 · 2026-03-18 14:31:10Z"
     assert counts == "1 error"
     tables = [
         "SERVICE  DESIRED  READY  STATUS\nweb      4        4      running\nworker   2        0      failing\n",
         f"PROCESS             SERVICE  STATUS      READY  RESTARTS  AGE  HINT\n{CRASHED}  worker   crash-loop  0/1",
-        f"\nLOGS {CRASHED} main (previous)\n  Traceback",
+        f"\nLOGS {CRASHED} main (current)\n  Starting.",
         "\nEVENTS\n0s ago  Warning  BackOff",
     ]
     places = [text.index(table) for table in tables]
     assert places == sorted(places) and places[0] > text.index("KeyError")
+    assert text.count("KeyError") == 1
 
 
 def test_a_summary_has_a_line_for_each_finding_and_the_tables() -> None:

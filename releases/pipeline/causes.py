@@ -197,12 +197,7 @@ def _bounded(cause: Cause, variables: Collection[str]) -> Cause:
     unset = meaning.unset_hint(cause.line, variables) if variables else ""
     return replace(
         cause,
-        words=_cut(cause.words, WORDS_MAX),
-        line=_cut(cause.line, LINE_MAX),
-        hint=unset or _cut(cause.hint, WORDS_MAX),
+        words=meaning.cut(cause.words, WORDS_MAX),
+        line=meaning.cut(cause.line, LINE_MAX),
+        hint=unset or meaning.cut(cause.hint, WORDS_MAX),
     )
-
-
-def _cut(text: str, most: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"

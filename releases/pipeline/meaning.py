@@ -152,7 +152,13 @@ def refusal(words: str, *, hopeless: bool) -> Refusal:
 
 def sentence(words: str) -> str:
     """The cluster's own words, so that others can follow them."""
-    return words if words.endswith((".", "!", "?")) else f"{words}."
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
+
+
+def cut(words: str, most: int) -> str:
+    """In one line of at most so many signs."""
+    words = " ".join(words.split())
+    return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def denied_hint(words: str) -> str:

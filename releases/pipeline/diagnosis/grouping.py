@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from releases.models.storable import storable
+from releases.pipeline import meaning
 from releases.pipeline.diagnosis.catalogue import ORDER
 from releases.pipeline.diagnosis.finding import SEVERITIES, Finding, Lines, Subject, Told
 
@@ -80,7 +82,7 @@ def _bounded(finding: Finding) -> Finding:
     subject = finding.subject
     return finding.but(
         subject=Subject(subject.kind, *(cut(it, NAME) for it in (subject.name, subject.service, subject.container))),
-        observed=sentence(cut(finding.observed, OBSERVED)),
+        observed=meaning.sentence(cut(finding.observed, OBSERVED)),
         hint=cut(finding.hint, HINT),
         likely=cut(finding.likely, HINT),
         command=cut(finding.command, HINT),
@@ -92,13 +94,8 @@ def _bounded(finding: Finding) -> Finding:
 
 
 def cut(text: str, most: int) -> str:
-    """In one line, without what a database can't keep."""
-    text = " ".join(text[: 4 * most].replace("\0", "").encode("utf-8", "replace").decode().split())
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def sentence(words: str) -> str:
-    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
+    """As `meaning.cut`, of no more than may be kept, as every database keeps it."""
+    return meaning.cut(storable(text[: 4 * most]), most)
 
 
 def _event(told: Told) -> Told:
@@ -126,7 +123,7 @@ def _lines(found: tuple[Lines, ...]) -> tuple[Lines, ...]:
 
 def _line(text: str) -> str:
     """With its indentation: tracebacks have one."""
-    text = text[: 2 * LINE].replace("\0", "").encode("utf-8", "replace").decode().rstrip()
+    text = storable(text[: 2 * LINE]).rstrip()
     return text if len(text) <= LINE else text[: LINE - 1] + "…"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from releases.pipeline import causes, processes
+from releases.pipeline import causes, meaning, processes
 from releases.pipeline.diagnosis.reading import moment
 from releases.pipeline.diagnosis.report import InitLine
 from releases.pipeline.diagnosis.reported import Object
@@ -90,7 +90,7 @@ def words(pod: Object, *, ours: Collection[str]) -> str:
         or processes.waiting_words(pod, ours=ours)
         or (is_placeless(pod) and _said(unplaced.get("reason"), unplaced.get("message")))
     )
-    return cut(said or "")
+    return meaning.cut(said or "", WORDS_MAX)
 
 
 def init_lines(pod: Object, *, ours: Collection[str]) -> tuple[InitLine, ...]:
@@ -108,11 +108,6 @@ def ready(pod: Object, *, ours: Collection[str]) -> str:
     wanted = {item.get("name") for item in (pod.get("spec") or {}).get("containers") or []} & set(ours)
     found = [item for item in processes.status(pod).get("containerStatuses") or [] if item.get("name") in ours]
     return f"{sum(bool(item.get('ready')) for item in found)}/{max(len(wanted), len(found), 1)}"
-
-
-def cut(text: str, most: int = WORDS_MAX) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _crashed_lately(pod: Object, ours: Collection[str], now: datetime) -> bool:
@@ -137,7 +132,7 @@ def _init_line(pod: Object, found: Object) -> InitLine:
         status, said = "failing", processes.exit_words(ended)
     else:
         status, said = "waiting", (state.get("waiting") or {}).get("reason") or ""
-    return InitLine(name, status, found.get("restartCount") or 0, cut(said))
+    return InitLine(name, status, found.get("restartCount") or 0, meaning.cut(said, WORDS_MAX))
 
 
 def _said(reason: str | None, message: str | None) -> str:

@@ -85,9 +85,9 @@ class Known:
     """What Deployer itself knows of the app. All may be missing: then the cluster's objects must do.
 
     `manifest`: of `release`, the one that runs or is rolled out. `variables`: the names of all that its processes get.
-    `baseline`: pod uid → exits before the rollout began, where one runs. `first_seen`: as in a rollout's progress.
-    `patience`, `deadline`: seconds. `written`: service → what its rollout remembers of the Deployment that it wrote
-    (`uid`, `generation`, `template`, `seen`); empty when that is not what is meant to run.
+    `baseline`: pod uid → exits before the rollout began, where one runs. `written`: service → what its rollout
+    remembers of the Deployment that it wrote (`uid`, `generation`, `template`, `seen`); empty when that is not what is
+    meant to run.
     """
 
     app: str = ""

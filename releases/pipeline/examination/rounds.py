@@ -46,7 +46,8 @@ def examine(app: App, options: Options, *, releases: Collection[str] = ()) -> Ex
     if away := found.unreachable:
         return _out_of_reach(app, away, releases)
     mask = masking.of_app(app, {*releases, *_named(found)})
-    reported = masked.objects(tamed(Reported(now=cluster.now(), **found.lists, unread=found.unread)), mask)
+    unread = {kind: mask.hide(why) for kind, why in found.unread.items()}
+    reported = masked.objects(tamed(Reported(now=cluster.now(), **found.lists, unread=unread)), mask)
     missing = found.missing_rights
     reported, may_read = _with_logs(cluster, app, reported, options, mask)
     if not may_read:

@@ -51,7 +51,7 @@ def found(reading: Reading, known: Known, command: Command, of_process: Seek) ->
     elif verdict.cause == "release_command":
         late = processes.condition(command.job, "FailureTarget") or processes.condition(command.job, "Failed")
         is_late = late.get("reason") == "DeadlineExceeded"
-        yield from _graver(command, [(_late if is_late else _failed)(process, verdict.reason, verdict.hint)])
+        yield from _graver(command, [_late(process) if is_late else _failed(process, verdict.reason, verdict.hint)])
     else:
         ended = [pod for pod in command.pods if _has_ended(pod, command)]
         if ended:
@@ -146,7 +146,7 @@ def _hint(process: Process, last: Object, hint: str) -> str:
     return hint or "Look at the last lines that it wrote."
 
 
-def _late(process: Process, reason: str, hint: str) -> Finding:
+def _late(process: Process) -> Finding:
     command = _command(process)
     limit = (command.job.get("spec") or {}).get("activeDeadlineSeconds")
     container = processes.failing(process.pod, ours=process.ours)
