@@ -136,7 +136,8 @@ list.addEventListener("pointermove", (event) => {
   if (option && option !== chosen()) choose(option);
 });
 list.addEventListener("click", (event) => {
-  // A place on this very page closes the palette: nothing is loaded.
-  if (event.target.closest("a") && !event.ctrlKey && !event.metaKey) setTimeout(() => dialog.close());
+  // A place on this very page closes the palette: nothing is loaded. First, so that the focus, which goes back to
+  // where it was, does not take the reader away from there.
+  if (event.target.closest("a") && !event.ctrlKey && !event.metaKey) dialog.close();
 });
 if (!/not here/i.test(document.title)) remember();
