@@ -10,6 +10,8 @@ from tests import chromium
 from tests.web_server import WebServer
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# For what comes sooner or later; a busy machine is no fault of a page.
+PATIENCE_MS = 30_000
 
 
 @contextmanager
@@ -32,13 +34,14 @@ def a_tab(browser: Any, server: WebServer | None = None, **options: Any) -> Any:
         name, value = server.session()
         context.add_cookies([{"name": name, "value": value, "url": server.url}])
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     return page
 
 
 def expect(locator: Any) -> Any:
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=PATIENCE_MS)
     return expect(locator)
 
 

@@ -115,7 +115,7 @@ def together(*functions: Callable[[], Any]) -> list[Any]:
 
     def run(place: int, function: Callable[[], Any]) -> None:
         try:
-            start.wait(10)
+            start.wait(30)
             results[place] = function()
         except Exception as error:
             results[place] = error

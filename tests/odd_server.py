@@ -82,7 +82,7 @@ def odd_server(pair: Pair | None) -> Iterator[OddServer]:
         yield made
     finally:
         made.server.shutdown()
-        thread.join(5)
+        thread.join(30)
         made.server.server_close()
 
 
@@ -120,7 +120,7 @@ def hanging_up() -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(30)
 
 
 def status(code: int, message: str) -> tuple[int, str, str]:

@@ -117,7 +117,7 @@ def token_server() -> Iterator[TokenServer]:
         yield made
     finally:
         made.server.shutdown()
-        thread.join(5)
+        thread.join(30)
         made.server.server_close()
 
 

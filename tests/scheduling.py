@@ -43,7 +43,7 @@ LONGEST_FIRST = (
     "tests/test_host.py",
     "tests/test_mirror.py",
     "tests/test_browser_",
-    "tests/test_migrate.py",
+    "tests/test_migrations.py",
     "tests/test_api_log.py",
     "tests/test_clusters_command.py",
     "tests/test_command_",

@@ -308,5 +308,5 @@ def test_a_look_that_does_not_come_to_an_end_is_a_finding_of_its_own():
 def _end_of_looks():
     for thread in threading.enumerate():
         if thread.name.startswith("look-"):
-            thread.join(10)
+            thread.join(30)
             assert not thread.is_alive()

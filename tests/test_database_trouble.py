@@ -126,7 +126,7 @@ def test_a_row_that_somebody_holds_for_long():
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert held.wait(10)
+    assert held.wait(30)
     try:
         with connection.cursor() as cursor:
             short = "SET lock_timeout = '50ms'" if connection.vendor == "postgresql" else "PRAGMA busy_timeout = 50"

@@ -78,11 +78,11 @@ def host(db):
     yield made
     made.hand_over(10)
     if made.heart:
-        made.heart.join(10)
+        made.heart.join(30)
         assert not made.heart.is_alive()
     assert not made.threads and not made.carried
     if made.tender:
-        made.tender.join(10)
+        made.tender.join(30)
         assert not made.tender.is_alive()
     retire(made)
 
@@ -149,7 +149,7 @@ def test_the_end_of_an_older_epoch_does_not_stop_the_heart_of_the_newer(host, ro
     host.take(rollout.pk, 2)
     newer = host.threads[rollout.pk]
     assert newer is not older
-    older.join(10)
+    older.join(30)
     assert not older.is_alive(), "the older epoch goes on writing"
     assert host.threads.get(rollout.pk) is newer and newer.is_alive()
     assert host.carried[rollout.pk].epoch == 2
@@ -279,7 +279,7 @@ def test_a_kubeconfig_that_changed_is_a_new_mirror_and_the_old_one_ends_with_its
     host.warm_up()
     assert mirror_of(host, rollout) is not old and old.retired and not old.stopped.is_set()
     abort(rollout)
-    assert old.stopped.wait(5)
+    assert old.stopped.wait(30)
 
 
 def test_all_rollouts_of_a_worker_share_one_set_of_watches(host, rollout, image):
@@ -341,7 +341,7 @@ def test_a_mirror_is_retired_when_its_rows_access_changes_or_the_row_goes(host, 
     Row.objects.filter(pk=row.pk).update(kubeconfig=checked.replace("https://127.0.0.1", "https://localhost"))
     eventually(lambda: host.mirrors[row.pk] is not first)
     second = host.mirrors[row.pk]
-    assert first.stopped.wait(5) and not second.stopped.is_set()
+    assert first.stopped.wait(30) and not second.stopped.is_set()
     key, _ = row.pk, row.delete()
     eventually(lambda: key not in host.mirrors)
-    assert second.stopped.wait(5)
+    assert second.stopped.wait(30)

@@ -257,7 +257,7 @@ def test_no_more_run_at_once_than_allowed_and_results_keep_their_order():
             with lock:
                 running += 1
                 most = max(most, running)
-            meet.wait(10)  # two are in here at the same time
+            meet.wait(30)  # two are in here at the same time
             work.say(f"said {number}")
             with lock:
                 running -= 1
@@ -281,7 +281,7 @@ def test_the_first_failure_stops_the_others_and_all_it_said_is_said_before():
         work.go_on()
 
     def failing(work):
-        began.wait(10)
+        began.wait(30)
         work.say(*(f"line {number}" for number in range(100)))
         raise BuildFailed("no")
 
@@ -312,4 +312,4 @@ def test_who_talks_without_end_does_not_keep_the_caller_from_looking():
 
     with pytest.raises(KeyError):
         side_by_side([talking], limit=1, say=lambda line: None, check=check)
-    assert ended.wait(10)
+    assert ended.wait(30)

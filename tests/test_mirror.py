@@ -179,12 +179,12 @@ def test_only_the_followers_of_a_namespace_are_woken(cluster, mirror, namespace)
         for woken in (here, too, there):
             woken.clear()
         applied(cluster, namespace)
-        assert here.wait(5) and too.wait(5)
+        assert here.wait(30) and too.wait(30)
         eventually(lambda: seen(mirror, namespace) == {"web": 0})
         assert not there.is_set()
         here.clear()
         cluster.delete("Deployment", namespace, "web")
-        assert here.wait(5)
+        assert here.wait(30)
         assert not there.is_set()
 
 
@@ -329,7 +329,7 @@ def test_a_cluster_that_goes_away_is_said_and_comes_back_by_itself(tmp_path, kil
             woken.clear()
             process.stop(kill=kill)
             eventually(lambda: is_away(mirror, namespace))
-            assert woken.wait(5), "followers were not told"
+            assert woken.wait(30), "followers were not told"
             with pytest.raises(ClusterUnavailable, match=f"The cluster at {process.url} does not answer"):
                 mirror.reread(namespace)
             process.start()
@@ -520,7 +520,7 @@ def test_the_threads_of_a_retired_mirror_end_at_once_and_not_at_the_next_bookmar
             made.retire()
             assert all(thread.is_alive() for thread in mine), "somebody still follows"
         for thread in mine:
-            thread.join(5)
+            thread.join(30)
         assert not any(thread.is_alive() for thread in mine)
 
 

@@ -1,9 +1,6 @@
 """That an app has stopped promoting by itself outlives its repository, its wishes and whoever changes them."""
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.utils import timezone
 
 from releases import actions
 from releases.errors import WrongState
@@ -110,26 +107,3 @@ def test_a_promote_by_hand_is_no_resuming_where_pushes_are_promoted(app, admin):
     ends(actions.promote(release, by=admin), "succeeded")
     assert source().stopped_at is not None
     assert Release.objects.get(pk=release.pk).app.active_release_id == release.pk
-
-
-def test_what_had_stopped_before_it_was_the_apps_own_has_stopped_still():
-    before = [("releases", "0009_images")]
-    executor = MigrationExecutor(connection)
-    executor.migrate(before)
-    try:
-        models = executor.loader.project_state(before).apps
-        cluster = models.get_model("releases", "Cluster").objects.create(name="local", kind="embedded", by_label="ann")
-        for name, made in (("shop", 3), ("desk", 7)):
-            models.get_model("releases", "App").objects.create(
-                name=name, cluster=cluster, rollouts_made=made, by_label="ann"
-            )
-        app = models.get_model("releases", "App").objects.get(name="shop")
-        stopped = {"stopped_at": timezone.now(), "stopped_by": "ann", "stopped_why": "ann rolled back to R1."}
-        models.get_model("releases", "Source").objects.create(
-            app=app, url=URL, on_push="promote", webhook_secret="x", judged=2, by_label="ann", **stopped
-        )
-    finally:
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
-    assert (source().stopped_at, source().stopped_by) == (stopped["stopped_at"], "ann")
-    assert dict(App.objects.values_list("name", "judged")) == {"shop": 2, "desk": 7}

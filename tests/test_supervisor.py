@@ -45,7 +45,7 @@ def program(name: str, code: str, floor: int = 0, **options) -> Program:
     return Program(name, [sys.executable, "-I", "-S", "-c", code], {"PATH": os.environ["PATH"]}, floor=floor, **options)
 
 
-async def until(fact: Callable[[], object], seconds: float = 10) -> None:
+async def until(fact: Callable[[], object], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not fact():
             await asyncio.sleep(0.01)
@@ -77,7 +77,7 @@ async def test_a_child_that_died_is_started_again_and_it_says_how_it_ended(heard
 async def test_a_killed_child_is_named_with_its_signal(heard):
     supervisor = Supervisor(say=heard)
     supervisor.keep(program("redis", f"import os; print(os.getpid(), flush=True); {SLEEPER}"))
-    await until(lambda: heard.of("redis"))
+    await until(lambda: "up" in heard.of("redis"))
     os.kill(int(heard.of("redis")[0]), signal.SIGKILL)
     await until(lambda: heard.of("redis").count("up") == 2)
     assert "was killed by SIGKILL; starting it again in 0.2 s" in heard.of("redis")
@@ -110,7 +110,7 @@ async def test_a_child_that_ignores_sigterm_is_killed(heard):
     supervisor.keep(program("web", STUBBORN))
     await until(lambda: heard.of("web") == ["up"])
     supervisor.stop()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         await supervisor.finished()
 
 
@@ -119,7 +119,7 @@ async def test_a_one_shot_that_fails_stops_everything_with_its_reason(heard):
     supervisor.keep(program("redis", SLEEPER))
     words: list[str] = []
     assert not await supervisor.once(program("setup", "import sys; sys.exit('no database')"), hear=words.append)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         await supervisor.finished()
     assert (supervisor.failure, words) == ("setup exited with 1", ["no database"])
 
@@ -158,7 +158,7 @@ PARENT = """
         return Program(name, [sys.executable, "-I", "-S", "-c", code, *arguments], {}, **options)
 
     async def main():
-        supervisor = Supervisor(say=lambda name, line: print(line, flush=True), grace=1)
+        supervisor = Supervisor(say=lambda name, line: print(line, flush=True), grace=float(sys.argv[1]))
         supervisor.obey_signals()
         supervisor.keep(child("stubborn", '''STUBBORN'''))
         lifeline = supervisor.lifeline
@@ -179,11 +179,18 @@ time.sleep(60)
 
 
 @pytest.fixture
-def parent(tmp_path):
+def grace():
+    """Seconds that stubborn children get."""
+    return 1
+
+
+@pytest.fixture
+def parent(grace):
     """A supervisor as a process of its own, and the ids of all below it."""
     script = textwrap.dedent(PARENT).replace("STUBBORN", STUBBORN + "\n").replace("CLUSTER", CLUSTER)
     script = script.replace("print('up', flush=True)", "import os; print(os.getpid(), flush=True)")
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", script, str(grace)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     pids = [int(process.stdout.readline()) for _ in range(3)]
     yield process, pids
@@ -194,7 +201,8 @@ def parent(tmp_path):
         os.kill(pid, signal.SIGKILL)
 
 
-def gone_within(pids: list[int], seconds: float) -> bool:
+def gone(pids: list[int], seconds: float = 30) -> bool:
+    """In the end."""
     deadline = time.monotonic() + seconds
     while any(map(exists, pids)) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -205,21 +213,22 @@ def test_kill_9_of_the_supervisor_leaves_nothing(parent):
     process, pids = parent
     assert all(map(exists, pids))
     process.kill()
-    assert gone_within(pids, 1)
+    assert gone(pids)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_all(parent, number):
     process, pids = parent
     process.send_signal(number)
-    assert process.wait(5) == 0
-    assert gone_within(pids, 1)
+    assert process.wait(30) == 0
+    assert gone(pids)
 
 
+@pytest.mark.parametrize("grace", [600])
 def test_a_second_signal_ends_all_at_once(parent):
     process, pids = parent
     process.send_signal(signal.SIGINT)
     time.sleep(0.6)  # less than this is one signal that came on two ways
     process.send_signal(signal.SIGINT)
-    assert process.wait(0.35) == 0
-    assert gone_within(pids, 1)
+    assert process.wait(30) == 0
+    assert gone(pids)

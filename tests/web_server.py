@@ -116,7 +116,7 @@ class WebServer:
         self.kill()
         if self.stagehand:
             self.stagehand.stdin.close()  # type: ignore[union-attr]
-            self.stagehand.wait(10)
+            self.stagehand.wait(30)
         self.redis.stop()
         databases.drop(self.database)
 

@@ -278,7 +278,7 @@ def test_an_abort_of_a_paused_one_brings_the_previous_release_back(world):
     first = world.worker(rollout)
     world.reaches(rollout, "rolling")
     first.stop.set()
-    first.thread.join(10)
+    first.thread.join(30)
     Rollout.objects.filter(pk=rollout.pk).update(status="paused")
     actions.abort(rollout, by=policy.SYSTEM)
     ended = world.worker(Rollout.objects.get(pk=rollout.pk)).end()

@@ -45,13 +45,13 @@ class Worker:
         self.thread.join(seconds)
         if self.thread.is_alive():
             self.stop.set()
-            self.thread.join(10)
+            self.thread.join(30)
         return Rollout.objects.get(pk=self.rollout.pk)
 
     def hand_over(self) -> Rollout:
         """It stops; the rollout is ready for the next one."""
         self.stop.set()
-        self.thread.join(10)
+        self.thread.join(30)
         assert isinstance(self.fate, HandOver), self.fate
         assert self.rollout.renew()
         return Rollout.objects.get(pk=self.rollout.pk)
@@ -74,7 +74,7 @@ class World:
         for worker in self.workers:
             worker.stop.set()
         for worker in self.workers:
-            worker.thread.join(10)
+            worker.thread.join(30)
             assert not worker.thread.is_alive()
 
     # --- Releases and rollouts --------------------------------------------------------------------------------------

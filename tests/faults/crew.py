@@ -68,10 +68,10 @@ class Crew:
             process.terminate()
         for process in self.hired:
             try:
-                process.wait(10)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(10)
+                process.wait(30)
         self.hired.clear()
 
 

@@ -50,7 +50,7 @@ class Proxy:
         self._do(self._shut())
         self._do(self.client.aclose())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(5)
+        self.thread.join(30)
 
     def kubeconfig(self) -> str:
         """The cluster's, with our address in place of its own."""
@@ -84,7 +84,7 @@ class Proxy:
     # --- In its own thread ------------------------------------------------------------------------------------------
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
     async def _open(self) -> None:
         if self.door is None:

@@ -33,7 +33,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self.over.set()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(30)
 
     @property
     def answered(self) -> int:

@@ -146,7 +146,7 @@ def test_the_supervisor_is_killed_and_the_next_start_is_right(own: House, tmp_pa
     deploy = Deploy(app, slow)
     deploy.rolls()
     own.kill("supervisor")
-    assert own.supervisor and own.supervisor.wait(5)
+    assert own.supervisor and own.supervisor.wait(30)
     assert own.left_over() == []
     own.start()
     deploy.ended_right("v1")  # the command waited for the server to come back
@@ -222,7 +222,7 @@ def test_the_database_is_locked_for_a_while(app: App, slow: Path) -> None:
     def hold() -> None:
         for statement in everything:
             database.execute(statement)
-        held.wait(5)
+        held.wait(5)  # seconds
         database.execute("ROLLBACK")
 
     for moment in ("before", "while"):

@@ -42,7 +42,7 @@ def second_worker(app: App) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(5)
+        process.wait(30)
 
 
 def test_a_worker_that_comes_back_from_a_long_pause_writes_nothing_more(app: App, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class Cluster:
     def stop(self, *, kill: bool = False) -> int:
         assert self.process
         (self.process.kill if kill else self.process.terminate)()
-        status = self.process.wait(10)
+        status = self.process.wait(30)
         if self.process.stdout:
             self.process.stdout.close()
         return status

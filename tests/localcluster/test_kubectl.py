@@ -126,7 +126,7 @@ def test_get_watches(shop):
     shop("scale deployment web --replicas=3")
     assert any(line.split()[:2] == ["web", "3/3"] for line in watching.stdout)
     watching.terminate()
-    watching.wait(5)
+    watching.wait(30)
     watching.stdout.close()
 
 
@@ -191,7 +191,7 @@ def test_logs(shop):
     assert following.stdout.readline() == "started \n"
     shop(f"delete {pod} --wait=false")
     assert following.stdout.read() == "again\n"
-    assert following.wait(10) == 0
+    assert following.wait(30) == 0
     following.stdout.close()
 
 

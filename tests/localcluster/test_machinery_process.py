@@ -41,7 +41,7 @@ class Program:
 
     def end(self, number):
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(40)
 
     def close_lifeline(self):
         os.close(self.world.lifeline_end)
@@ -57,7 +57,7 @@ class Program:
             return ""
 
 
-def wait_for(fact, seconds=15):
+def wait_for(fact, seconds=40):
     deadline = time.monotonic() + seconds
     while not (found := fact()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -72,7 +72,7 @@ def program(tmp_path):
     yield program
     pids = program.world.pids()
     program.close_lifeline()
-    program.process.wait(10)
+    program.process.wait(40)
     wait_for(lambda: not any(alive(pid) for pid in pids))
 
 
@@ -100,7 +100,7 @@ def test_processes_stay_while_the_supervisor_lives(program):
     assert [pod.status.container_statuses[0].restart_count for pod in pods] == [0, 0]
 
     program.close_lifeline()
-    program.process.wait(10)
+    program.process.wait(40)
     wait_for(lambda: not any(alive(pid) for pid in pids))
     program.world.lifeline, program.world.lifeline_end = os.pipe()
     program.start()

@@ -65,7 +65,7 @@ class Follower:
         network = self.answer.extensions["network_stream"].get_extra_info("socket")
         with contextlib.suppress(OSError):  # the server was faster
             network.shutdown(socket.SHUT_RDWR)
-        self.thread.join(10)
+        self.thread.join(30)
         assert not self.thread.is_alive()
 
 
