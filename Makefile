@@ -4,8 +4,8 @@ IN_VENV = $(PYTHON) deployer/bootstrap.py
 # Tests and checks must not meet the settings, the Redis and the database of a Deployer that runs in this checkout.
 NO_HOME = $(CURDIR)/.test-home
 ALONE = env -u DATABASE_URL -u REDIS_URL
-# More than there are cores of the smallest machine: much of what the tests do is waiting for facts.
-WORKERS = 4
+# One more than the smallest machine has cores: tests wait for facts, too. With four, all of them take longer.
+WORKERS = 3
 # Minutes of many objects, many streams and a kill: `make faults` runs it, not `make test`.
 ENDURANCE = tests/localcluster/test_endurance.py
 NO_KEY = Y2hlY2tzLW9ubHktY2hlY2tzLW9ubHktY2hlY2tzLW8=
