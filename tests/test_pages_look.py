@@ -13,6 +13,7 @@ from releases.models import App, Build, Person
 from releases.pages import looks
 from releases.pages.history import events
 from releases.pipeline import inspect
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 
@@ -231,6 +232,17 @@ def test_a_slow_cluster_does_not_hold_the_page(client, world, monkeypatch):
     page = text(as_(client, world).get("/apps/hello"))
     answered.set()
     assert "Asking the cluster…" in page
+
+
+def test_an_answer_for_which_nobody_asks_any_more_is_forgotten(client, world, monkeypatch):
+    old, new = world.app, factories.app("other")
+    looks.look("squares", old, list, fresh_seconds=3).result()
+    assert looks.last_answer("squares", old)
+    looks.look("squares", new, list, fresh_seconds=3).result()
+    assert looks.last_answer("squares", old), "it is young"
+    monkeypatch.setattr(looks, "KEPT_SECONDS", 0)
+    looks.look("squares", new, list, fresh_seconds=3).result()
+    assert looks.last_answer("squares", old) is None and looks.last_answer("squares", new)
 
 
 def test_a_cluster_error_is_told(client, world, monkeypatch):
