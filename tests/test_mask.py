@@ -2,6 +2,7 @@
 
 import json
 import string
+from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote
 
 import pytest
@@ -48,6 +49,17 @@ def test_the_longest_wins_where_one_value_begins_with_another():
 
 def test_characters_that_mean_something_in_patterns_are_plain():
     assert Mask({"KEY": "a.*(b|c)+\\d$"}).hide("x a.*(b|c)+\\d$ y aXXXb") == "x [KEY] y aXXXb"
+
+
+@given(st.binary(max_size=9), st.text(min_size=9, max_size=30), st.binary(max_size=9))
+def test_a_value_in_base64_is_hidden_whatever_was_encoded_with_it(before, value, behind):
+    for encode in (b64encode, urlsafe_b64encode):
+        said = encode(before + value.encode() + behind).decode()
+        hidden = Mask({"KEY": value}).hide(f"Authorization: Basic {said}")
+        assert hidden.count("[KEY]") == 1
+        # Beside the name stands what was encoded with it, and at each end a sign that both share; no whole byte of it.
+        left = len(hidden.removeprefix("Authorization: Basic ").replace("[KEY]", "").rstrip("="))
+        assert 6 * left < 8 * (len(before) + len(behind)) + 16
 
 
 def test_a_value_of_several_lines_is_hidden_line_by_line():
