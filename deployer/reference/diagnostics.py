@@ -42,8 +42,9 @@ there are findings, and otherwise as every command does.
 [rollout.md](rollout.md), which also say how long it waits first. The others end no rollout.
 
 **What is never shown**: the values of variables. They are replaced by `[NAME]` in every event and every line of a log,
-also as JSON and addresses write them; of what a release changed only names are told. As in all logs, two kinds stay as
-they are: values of fewer than six characters, which occur everywhere, and defaults, which the manifest shows itself.
+also as JSON, addresses and base64 have them; of what a release changed only names are told. As in all logs, two kinds
+stay as they are: values of fewer than six characters, which occur everywhere, and defaults, which the manifest shows
+itself.
 
 This page is made from the code by `make docs`; Deployer itself shows it at `/help/diagnostics`.
 """
