@@ -24,6 +24,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.2, 30.0
 SETTLED_SECONDS = 5.0
 # One Ctrl-C may arrive twice: from the terminal, and passed on by make.
 SAME_SIGNAL_SECONDS = 0.5
+# What a program wrote before its end is told before that; a grandchild may keep its output open for longer.
+LAST_WORDS_SECONDS = 1.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -92,10 +94,8 @@ class Supervisor:
 
     async def once(self, program: Program, *, hear: Callable[[str], None] | None = None) -> bool:
         """Runs the program to its end; whether it succeeded. `hear` gets its lines instead of `say`."""
-        process, output = await self._start(program, hear)
-        code = await process.wait()
+        code = await self._run(program, hear)
         self._running.pop(program.name, None)
-        await asyncio.wait([output], timeout=1)
         if code and not self._stopping.is_set():
             self.fail(f"{program.name} {ending(code)}")
         return code == 0
@@ -105,9 +105,7 @@ class Supervisor:
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
-                process, _ = await self._start(program, None)
-                code = await process.wait()
-                how = ending(code)
+                how = ending(await self._run(program, None))
             except OSError as error:
                 how = f"can't be started: {error.strerror}"
             self._running.pop(program.name, None)
@@ -117,6 +115,13 @@ class Supervisor:
             self.say(program.name, f"{how}; starting it again in {delay:g} s")
             await self._pause(delay)
             delay = min(delay * 2, LONGEST_DELAY)
+
+    async def _run(self, program: Program, hear: Callable[[str], None] | None) -> int:
+        """To its end and its last words. Gives its return code."""
+        process, output = await self._start(program, hear)
+        code = await process.wait()
+        await asyncio.wait([output], timeout=LAST_WORDS_SECONDS)
+        return code
 
     async def _start(
         self, program: Program, hear: Callable[[str], None] | None

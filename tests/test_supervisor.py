@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer import output
 from deployer.output import plain
 from deployer.supervisor import Program, Supervisor, ending
 
@@ -70,6 +71,21 @@ async def test_a_child_that_died_is_started_again_and_it_says_how_it_ended(heard
     await until(lambda: sum(line.isdigit() for line in heard.of("web")) == 3)
     assert heard.of("web")[1] == "exited with 3; starting it again in 0.2 s"
     assert "exited with 3; starting it again in 0.4 s" in heard.of("web")
+    supervisor.stop()
+    await supervisor.finished()
+
+
+async def test_the_last_words_of_a_child_come_before_its_end(heard, monkeypatch):
+    async def busy(reading, hear):
+        """Comes to reading only when a short child has ended."""
+        await asyncio.sleep(0.3)
+        await output.forward(reading, hear)
+
+    monkeypatch.setattr("deployer.supervisor.forward", busy)
+    supervisor = Supervisor(say=heard)
+    supervisor.keep(program("web", "import os; os.write(2, b'no database'); os._exit(1)"))
+    await until(lambda: len(heard.of("web")) >= 2)
+    assert heard.of("web")[:2] == ["no database", "exited with 1; starting it again in 0.2 s"]
     supervisor.stop()
     await supervisor.finished()
 
