@@ -396,6 +396,7 @@ def test_a_budget_that_waits_for_processes_is_worth_knowing_after_a_while():
     for passing in (
         budget(healthy=1, since=30),
         budget(since=30),
+        budget(since=0),
         budget(disruptionsAllowed=1),
         budget(expectedPods=0),
     ):

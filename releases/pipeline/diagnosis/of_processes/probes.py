@@ -45,7 +45,8 @@ def found(process: Process) -> Iterator[Finding]:
     status, began = (waiting or running or [({}, "")])[0]
     container = status.get("name") or ""
     changed = ready.get("lastTransitionTime") or ""
-    since = max(began, changed, key=lambda time: process.age(time) is not None and -(process.age(time) or 0.0))
+    known = [time for time in (began, changed) if process.age(time) is not None]
+    since = min(known, key=lambda time: process.age(time) or 0.0, default="")
     seconds = process.age(since)
     if not running or seconds is None or seconds < process.patience(_patience(process, container)):
         return

@@ -142,8 +142,8 @@ def _blocks(service: Service, budget: Object, reading: Reading, known: Known) ->
     if status.get("disruptionsAllowed") != 0 or not expected or seen < (budget["metadata"].get("generation") or 0):
         return
     since = processes.condition(budget, "DisruptionAllowed").get("lastTransitionTime", "")
-    for_good = healthy >= expected
-    if (reading.age(since) or (BLOCKED_SECONDS if for_good else 0)) < BLOCKED_SECONDS:
+    for_good, seconds = healthy >= expected, reading.age(since)
+    if (seconds is None and not for_good) or (seconds is not None and seconds < BLOCKED_SECONDS):
         return
     name, needed = budget["metadata"]["name"], status.get("desiredHealthy") or 0
     words = f"{healthy} of {expected} processes are healthy, and it wants {needed}"
