@@ -25,7 +25,7 @@ SLEEPS = "import time; print('begun', flush=True); time.sleep(60)"
 def release(world, program="", *, command=(), env=None, image="", deadline=15, **service):
     """Of a service `web` that is this Python program, or these words."""
     words = list(command) or [world.python, "-I", "-S", "-u", "-c", program]
-    web = {"command": words, "deployment": {"verify": 2}, "termination": {"grace": 1}, **service}
+    web = {"command": words, "deployment": {"verify": 8}, "termination": {"grace": 1}, **service}
     manifest = {"services": {"web": web}, "deployment": {"deadline": deadline}}
     return world.release_of(manifest, {"web": image or world.image}, env={"KEY": "value", **(env or {})})
 

@@ -260,7 +260,7 @@ def test_a_cluster_that_can_not_be_reached_is_the_finding(world, doctor, own_hom
 
 def test_while_a_rollout_runs_several_ask_at_once_and_hold_up_nothing(world, doctor):
     world.active()
-    rollout = world.promote(world.release(file="ends", deployment={"exits": 50, "verify": 3}))
+    rollout = world.promote(world.release(file="ends", deployment={"exits": 50, "verify": 8}))
     worker = world.worker(rollout)
     finding = doctor.first("crash_loop")
     assert "exited with 3" in finding["observed"] and written(finding)[-1] == "no queue at QUEUE_URL", finding

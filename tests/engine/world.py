@@ -84,7 +84,7 @@ class World:
     ) -> Release:
         """A service per name, without a port. `command`: a Python program as release command. `lost`: no image."""
         # What ends at once must not count as good before it has ended; it is never waited for so long.
-        verify = {"stays": 0, "ends": 3}.get(file, 1)
+        verify = {"stays": 0, "ends": 8}.get(file, 1)
         own = {"deployment": {"verify": verify}, "termination": {"grace": 1}, **service}
         services = {name: {"command": [self.python, "-I", "-S", f"{file}.py"], **own} for name in names or ["web"]}
         manifest = {"services": services, "deployment": {"deadline": deadline}}

@@ -54,6 +54,8 @@ def test_one_watches_a_rollout_from_here_and_from_elsewhere(
     shoot(page, "rollout-under-way")
 
     is_promoted(page)
+    toast = elsewhere.locator(".toast")
+    toast.hover()  # as long as somebody points at it, it stays
     expect(page).to_have_title(f"✓ Promoted {release} · {shop.name}")
     expect(page.locator("#icon")).to_have_attribute("href", re.compile(r"ok.*svg"))
     expect(page.locator(".outcome")).to_contain_text(f"{release} is active")
@@ -66,7 +68,6 @@ def test_one_watches_a_rollout_from_here_and_from_elsewhere(
     shoot(page, "rollout-succeeded")
 
     expect(page.locator(".toast")).to_have_count(0)
-    toast = elsewhere.locator(".toast")
     expect(toast).to_contain_text(release)
     toast.get_by_role("link").click()
     elsewhere.wait_for_url(page.url)
