@@ -184,6 +184,7 @@ def test_odd_questions_are_answered(viewer, world, server, query):
 def test_that_the_cluster_is_away_is_the_finding(viewer, world):
     told = text(looked_at(viewer))
     assert "✕ Error The cluster can't be reached" in told
+    assert "What runs could not be read." in told and "No process is in trouble" not in told
 
 
 @pytest.mark.django_db(transaction=True)

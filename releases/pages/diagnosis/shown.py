@@ -73,6 +73,7 @@ class Shown:
     events: list[Event]
     more: dict[str, int]
     unread: list[tuple[str, str]]
+    knows_processes: bool
 
     @property
     def is_healthy(self) -> bool:
@@ -105,6 +106,7 @@ def shown(report: Mapping[str, Any], *, home: str) -> Shown:
         events=list(events_of(report.get("events") or ())),
         more={str(what): count for what, count in (report.get("omitted") or {}).items() if count},
         unread=_unread(report.get("unread") or {}),
+        knows_processes="Pod" not in (report.get("unread") or {}),
     )
 
 
