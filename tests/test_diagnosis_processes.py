@@ -333,6 +333,12 @@ def test_what_its_check_saw_and_since_when(message, hint):
     assert finding.values["path"] == "/up"
 
 
+def test_one_whose_condition_does_not_say_since_when():
+    ill = state(container=RUNS)
+    del ill["status"]["conditions"][1]["lastTransitionTime"]
+    assert one(found(ill), "not_ready").since == ago(60)
+
+
 def test_a_port_where_nobody_listens_because_it_listens_on_another():
     finding = one(unready(REFUSED, ["Starting", "Listening at: http://0.0.0.0:3000 (1)"]), "wrong_port")
     assert (finding.values["port"], finding.values["listens"]) == (8080, 3000)
