@@ -61,6 +61,12 @@ def path(kind: str, app: Spaced, start: int = 0) -> str:
     return f"{here}&continue={start}" if start else here
 
 
+def serve_now(server: OddServer, app: Spaced, pod: Object) -> None:
+    """How this process is when it is asked for by its name."""
+    body = json.dumps({"items": [pod], "metadata": {"resourceVersion": "9"}})
+    server.answers[f"{path('Pod', app)}&fieldSelector=metadata.name%3D{pod['metadata']['name']}"] = (200, body, JSON)
+
+
 def log(server: OddServer, app: Spaced, pod: str, text: str, *, previous: bool = False, tail: int = 200) -> None:
     """What this process wrote."""
     query = f"container=main&limitBytes={256 * 1024}&previous={str(previous).lower()}&tailLines={tail}"
@@ -119,6 +125,12 @@ def crashed(words: str = "", *, code: int = 1, restarts: int = 4) -> Object:
     ended = {"exitCode": code, "reason": "Error", "message": words, "startedAt": stamp(30), "finishedAt": stamp(28)}
     waiting = {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container=main"}
     return {"restartCount": restarts, "state": {"waiting": waiting}, "lastState": {"terminated": ended}}
+
+
+def ended(number: int = 1, *, code: int = 1) -> Object:
+    """The state of a container whose run of this number has ended."""
+    times = {"startedAt": stamp(9), "finishedAt": stamp(2)}
+    return {"terminated": {"exitCode": code, "reason": "Error", "containerID": f"containerd://{number}", **times}}
 
 
 def event(of: Object, message: str, *, number: int = 1, reason: str = "BackOff", age: float = 60) -> Object:

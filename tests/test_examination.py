@@ -137,6 +137,31 @@ def test_logs_of_what_fails_come_first_and_of_the_run_that_failed(server, shop, 
     assert sum("/log?" in path for path, _ in server.asked) == 2
 
 
+AGAIN = {"running": {"startedAt": listed.stamp(0)}}
+WAITS = {"waiting": {"reason": "CrashLoopBackOff"}}
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        ({"state": listed.ended(1)}, "the present log"),
+        ({"state": AGAIN, "lastState": listed.ended(1), "restartCount": 1}, "the previous log"),
+        ({"state": WAITS, "lastState": listed.ended(1)}, "the previous log"),
+        ({"state": listed.ended(2), "lastState": listed.ended(1), "restartCount": 1}, "the previous log"),
+        (None, "the present log"),
+    ],
+    ids=["as seen", "runs again", "waits", "has ended again", "gone"],
+)
+def test_what_ended_has_its_own_last_line_though_it_runs_again_by_now(server, shop, well, now, last):
+    release = shop.active_release
+    listed.serve(server, shop, listed.running(release, listed.pod(release, state=listed.ended(1)), ready=0))
+    if now:
+        listed.serve_now(server, shop, listed.pod(release, **now))
+    listed.log(server, shop, "web-1-00001", "the present log\n")
+    listed.log(server, shop, "web-1-00001", "the previous log\n", previous=True)
+    assert found(shop, "crash_loop").lines[0].lines == (last,)
+
+
 def test_a_log_that_can_not_be_had_is_said(server, shop, well):
     release = shop.active_release
     listed.serve(server, shop, listed.running(release, listed.pod(release, **listed.crashed()), ready=0))

@@ -117,13 +117,13 @@ class Cluster:
                 return items, page["metadata"]["resourceVersion"]
 
     def list_some(
-        self, kind: str, namespace: str, *, objects: int, size: int, seconds: float
+        self, kind: str, namespace: str, *, name: str = "", objects: int, size: int, seconds: float
     ) -> tuple[list[Object], int]:
-        """At most so many objects, strangers' too, and about so many bytes of them; and how many there are besides, as
-        far as the cluster says. For a look that may not take long: asked once, with short time-outs, and given up after
-        `seconds`."""
+        """At most so many objects, strangers' too, or the one of this `name`, and about so many bytes of them; and how
+        many there are besides, as far as the cluster says. For a look that may not take long: asked once, with short
+        time-outs, and given up after `seconds`."""
         items: list[Object] = []
-        query = {"limit": str(PAGE)}
+        query = {"limit": str(PAGE)} | ({"fieldSelector": f"metadata.name={name}"} if name else {})
         until = time.monotonic() + seconds
         while True:
             page, read = self.door.sized(

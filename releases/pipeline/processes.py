@@ -136,6 +136,12 @@ def ended_before(pod: Object, wanted: str = manifests.CONTAINER) -> bool:
     return bool((found.get("lastState") or {}).get("terminated")) and not (found.get("state") or {}).get("terminated")
 
 
+def ended_run(pod: Object, wanted: str = manifests.CONTAINER) -> str:
+    """Which run of `wanted` has ended and is not followed by another yet: its ID, or when; "" if none is."""
+    ended = (container(pod, wanted).get("state") or {}).get("terminated") or {}
+    return ended.get("containerID") or ended.get("finishedAt") or ""
+
+
 def ailment(pod: Object, *, ours: Collection[str] = OURS) -> Ailment | None:
     """The first container of ours that can't run, in the order in which the cluster starts them."""
     return next((found for found in (_ailment(item) for item, _ in statuses(pod, ours)) if found), None)

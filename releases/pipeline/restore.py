@@ -19,6 +19,7 @@ from releases.pipeline import (
     baseline,
     domains,
     following,
+    last_lines,
     manifests,
     meaning,
     processes,
@@ -261,15 +262,18 @@ def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
     """The last lines of the container that failed; of its last run, when the next has begun already."""
     if not verdict.process:
         return []
+    container = verdict.container or manifests.CONTAINER
+    pod = next((pod for pod in ground.view().pods if processes.name(pod) == verdict.process), None)
+    if pod is None:
+        return []
     try:
-        container = verdict.container or manifests.CONTAINER
-        pod = next((pod for pod in ground.view().pods if processes.name(pod) == verdict.process), None)
-        return ground.cluster.log(
+        return last_lines.of_run(
+            ground.cluster,
             ground.namespace,
-            verdict.process,
-            container=container,
+            pod,
+            container,
+            previous=processes.ended_before(pod, container),
             tail=LOG_LINES,
-            previous=pod is not None and processes.ended_before(pod, container),
             seconds=LOG_SECONDS,
         )
     except ClusterError:

@@ -1,7 +1,7 @@
 """Read the last lines that matter: of what fails first, of the run that failed and of the one before, side by side."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any
 from releases.clients.cluster import Cluster
 from releases.errors import ClusterError
 from releases.logs import Mask, clean
-from releases.pipeline import processes
+from releases.pipeline import last_lines, processes
 from releases.pipeline.diagnosis import LogOf, Options, Reported
 from releases.pipeline.diagnosis.reading import moment
 
@@ -32,17 +32,20 @@ class Tails:
     forbidden: bool = False
 
 
-def read(cluster: Cluster, namespace: str, wanted: list[LogOf], mask: Mask, *, lines: int) -> Tails:
-    """Never raises for what the cluster does; takes no longer than SECONDS."""
+def read(
+    cluster: Cluster, namespace: str, pods: Sequence[Object], wanted: list[LogOf], mask: Mask, *, lines: int
+) -> Tails:
+    """Of `wanted`, which are of these pods. Never raises for what the cluster does; takes no longer than SECONDS."""
     if not wanted or not lines:
         return Tails()
     until = time.monotonic() + SECONDS
+    named = {processes.name(pod): pod for pod in pods}
 
     def tail(log: LogOf) -> tuple[str, ...]:
         left = until - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        return _tail(cluster, namespace, log, mask, lines=lines, seconds=left)
+        return _tail(cluster, namespace, named[log.process], log, mask, lines=lines, seconds=left)
 
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="examine-log")
     try:
@@ -114,16 +117,19 @@ def _ours(pod: Object) -> set[str]:
 # --- Their lines ----------------------------------------------------------------------------------------------------
 
 
-def _tail(cluster: Cluster, namespace: str, log: LogOf, mask: Mask, *, lines: int, seconds: float) -> tuple[str, ...]:
+def _tail(
+    cluster: Cluster, namespace: str, pod: Object, log: LogOf, mask: Mask, *, lines: int, seconds: float
+) -> tuple[str, ...]:
     """Raises ClusterError."""
 
     def last(count: int) -> list[str]:
-        return cluster.log(
+        return last_lines.of_run(
+            cluster,
             namespace,
-            log.process,
-            container=log.container,
-            tail=count,
+            pod,
+            log.container,
             previous=log.previous,
+            tail=count,
             seconds=seconds,
             size=BYTES_MAX,
         )

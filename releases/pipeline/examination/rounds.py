@@ -67,7 +67,7 @@ def _named(found: objects.Objects) -> set[str]:
 def _with_logs(cluster: Cluster, app: App, reported: Reported, options: Options, mask: Mask) -> tuple[Reported, bool]:
     """And whether we may read them."""
     wanted = log_tails.wanted(reported, options)
-    tails = log_tails.read(cluster, app.namespace, wanted, mask, lines=options.lines)
+    tails = log_tails.read(cluster, app.namespace, reported.pods, wanted, mask, lines=options.lines)
     unread = {**reported.unread, "logs": mask.hide(tails.unread)} if tails.unread else reported.unread
     return replace(reported, logs=tails.logs, unread=unread), not tails.forbidden
 
