@@ -142,6 +142,13 @@ def ended_run(pod: Object, wanted: str = manifests.CONTAINER) -> str:
     return ended.get("containerID") or ended.get("finishedAt") or ""
 
 
+def kept_words(pod: Object, wanted: str = manifests.CONTAINER) -> list[str]:
+    """The lines that the cluster itself has kept of the last end of `wanted`: of one that failed, 2048 bytes."""
+    ended = _ended(container(pod, wanted))
+    kept = "" if ended.get("reason") in NOT_ENDED else ended.get("message") or ""
+    return [line.strip() for line in kept.splitlines() if line.strip()]
+
+
 def ailment(pod: Object, *, ours: Collection[str] = OURS) -> Ailment | None:
     """The first container of ours that can't run, in the order in which the cluster starts them."""
     return next((found for found in (_ailment(item) for item, _ in statuses(pod, ours)) if found), None)

@@ -259,14 +259,15 @@ def _is_late(rollout: Rollout, target: Rollout | None) -> bool:
 
 
 def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
-    """The last lines of the container that failed; of its last run, when the next has begun already."""
+    """The last lines of the container that failed; of its last run, when the next has begun already. What the cluster
+    has kept of them, where its log can't be read."""
     if not verdict.process:
         return []
     container = verdict.container or manifests.CONTAINER
     pod = next((pod for pod in ground.view().pods if processes.name(pod) == verdict.process), None)
     if pod is None:
         return []
-    try:
+    with suppress(ClusterError):
         return last_lines.of_run(
             ground.cluster,
             ground.namespace,
@@ -276,5 +277,4 @@ def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
             tail=LOG_LINES,
             seconds=LOG_SECONDS,
         )
-    except ClusterError:
-        return []
+    return processes.kept_words(pod, container)[-LOG_LINES:]

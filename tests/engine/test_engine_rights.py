@@ -16,6 +16,7 @@ from releases.pipeline import manifests
 from tests import factories
 from tests.authorizing import BASIC, Authorizer, Right, granted
 from tests.clusters import eventually
+from tests.engine.doctor import written
 from tests.faults.proxy import Proxy
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -194,8 +195,8 @@ def test_without_a_right_a_rollout_ends_before_it_changes_anything_and_says_whic
 
 
 def test_a_right_that_is_taken_away_half_way_is_named_and_the_restore_ends(world, proxy, mirror):
-    good = world.active("worker", deadline=3)
-    rollout = world.promote(world.release("worker", deployment={"verify": 30}, deadline=3))
+    good = world.active("worker", deadline=8)
+    rollout = world.promote(world.release("worker", deployment={"verify": 30}, deadline=8))
     worker = world.worker(rollout)
     world.reaches(rollout, "rolling", applied=True)
     with without(proxy, ("", "pods", "watch"), ("", "pods", "list")):
@@ -212,6 +213,13 @@ def test_without_the_right_to_read_logs_the_rollout_goes_on(world, proxy):
         ended = succeeded(world.carried(whole(world)))
     (line,) = (line for line in world.log(ended) if "could not be read" in line)
     assert 'cannot get resource "pods/log"' in line
+
+
+def test_without_the_right_to_read_logs_the_last_lines_are_those_that_the_cluster_keeps(world, proxy):
+    with without(proxy, ("", "pods/log", "get")):
+        ended = world.carried(world.release("web", file="ends"))
+    assert ended.status == "rolled_back" and ended.evidence == ["no queue at QUEUE_URL"], (ended.reason, ended.evidence)
+    assert written(ended.diagnosis["findings"][0]) == ended.evidence
 
 
 def test_what_may_not_be_removed_stays_and_is_said(world, proxy):

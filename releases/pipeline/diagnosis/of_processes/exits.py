@@ -77,10 +77,7 @@ def last_lines(process: Process, container: str) -> tuple[Lines, ...]:
     for run in (previous, not previous):
         if lines := process.lines(container, previous=run):
             return (Lines(process.name, container, run, lines[-LINES:]),)
-    ended = processes.container(process.pod, container)
-    state = ended.get("state") or {}
-    kept = (state.get("terminated") or (ended.get("lastState") or {}).get("terminated") or {}).get("message") or ""
-    lines = tuple(line.strip() for line in kept.splitlines() if line.strip())
+    lines = tuple(processes.kept_words(process.pod, container))
     return (Lines(process.name, container, previous, lines[-LINES:]),) if lines else ()
 
 
