@@ -48,8 +48,10 @@ class Keeper:
             self.reap()
         self.kill_the_rest()
         until = time.monotonic() + DRAIN_LIMIT
-        while self.open_outputs and time.monotonic() < until:
-            self.turn(until - time.monotonic())
+        left = DRAIN_LIMIT
+        while self.open_outputs and left > 0:
+            left = until - time.monotonic()  # once more when the time is over: we may have stood still ourselves
+            self.turn(max(0.0, left))
         self.log.finish()
         return self.status
 
