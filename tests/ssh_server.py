@@ -15,7 +15,7 @@ from tests.ports import free_port
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 RUN = Path("/run/sshd")
-START_SECONDS = 10
+START_SECONDS = 60
 
 CONFIGURATION = """
 ListenAddress 127.0.0.1:{port}
@@ -27,18 +27,21 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
-ForceCommand case "$SSH_ORIGINAL_COMMAND" in git-upload-pack*) eval "$SSH_ORIGINAL_COMMAND";; *) exit 1;; esac
+ForceCommand while test -e {folder}/hold; do sleep 0.02; done; \
+case "$SSH_ORIGINAL_COMMAND" in git-upload-pack*) eval "$SSH_ORIGINAL_COMMAND";; *) exit 1;; esac
 """
 
 
 @dataclass
 class SshServer:
-    """`key` is let in, `other_key` is not; `known_hosts` has its own key as it should be."""
+    """`key` is let in, `other_key` is not; `known_hosts` has its own key as it should be. While the file `hold` is
+    there, it answers nobody whom it has let in."""
 
     port: int
     key: str
     other_key: str
     host_key: str
+    hold: Path
 
     def url(self, folder: Path) -> str:
         return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}{folder}"
@@ -70,7 +73,7 @@ def serving(folder: Path) -> Iterator[SshServer]:
     try:
         _wait(process, port, folder / "log")
         texts = [(folder / name).read_text() for name in ("user", "other", "host.pub")]
-        yield SshServer(port, texts[0], texts[1], texts[2].strip())
+        yield SshServer(port, texts[0], texts[1], texts[2].strip(), folder / "hold")
     finally:
         process.terminate()
         process.wait()
@@ -79,7 +82,7 @@ def serving(folder: Path) -> Iterator[SshServer]:
 def _wait(process: subprocess.Popen, port: int, log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             if connection.recv(4) == b"SSH-":
                 return
         time.sleep(0.02)

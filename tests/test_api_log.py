@@ -34,7 +34,7 @@ def build(server: WebServer) -> str:
 @pytest.fixture
 def client(server: WebServer) -> Iterator[httpx.Client]:
     with httpx.Client(
-        base_url=f"{server.url}/api/apps/shop", headers={"Authorization": f"Bearer {server.token}"}
+        base_url=f"{server.url}/api/apps/shop", headers={"Authorization": f"Bearer {server.token}"}, timeout=60
     ) as client:
         yield client
 
@@ -58,7 +58,7 @@ def test_a_long_log_comes_whole(server: WebServer, client: httpx.Client, build: 
 
 
 def test_who_follows_gets_lines_as_they_come_and_the_end(server: WebServer, client: httpx.Client, build: str) -> None:
-    with client.stream("GET", f"/builds/{build}/log?follow=true&after=2", timeout=20) as answer:
+    with client.stream("GET", f"/builds/{build}/log?follow=true&after=2") as answer:
         lines = (json.loads(line)["message"] for line in answer.iter_lines() if line)
         assert next(lines) == "line 3"
         server.behind(f"logs.append(Build.objects.get(pk={build!r}), [Line('build', 'fresh')])")
@@ -75,5 +75,5 @@ def test_who_follows_gets_lines_as_they_come_and_the_end(server: WebServer, clie
 
 def test_a_finished_log_is_not_waited_for(server: WebServer, client: httpx.Client, build: str) -> None:
     server.behind(f"Build.objects.get(pk={build!r}).transition('failed')")
-    answer = client.get(f"/builds/{build}/log?follow=true&after=999999", timeout=10)
+    answer = client.get(f"/builds/{build}/log?follow=true&after=999999")
     assert answer.status_code == 200 and answer.text.strip() == ""

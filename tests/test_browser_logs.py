@@ -174,7 +174,7 @@ def test_an_address_points_at_lines_that_are_not_on_the_page_yet(reader: Reader)
     assert reader.page.evaluate(marked) == list(range(10, 21))
     reader.page.locator("#L12 .n").click()
     reader.page.locator("#L14 .n").click(modifiers=["Shift"])
-    assert reader.page.url.endswith("#L12-L14") and reader.page.evaluate(marked) == [12, 13, 14]
+    assert reader.page.evaluate("location.hash") == "#L12-L14" and reader.page.evaluate(marked) == [12, 13, 14]
     reader.page.get_by_role("button", name="Copy").click()
     expect(reader.said).to_have_text("Copied 3 lines.")
     copied = reader.page.evaluate("navigator.clipboard.readText()").splitlines()
@@ -182,7 +182,7 @@ def test_an_address_points_at_lines_that_are_not_on_the_page_yet(reader: Reader)
     reader.page.get_by_label("Go to line").fill("9000-9003")
     reader.page.keyboard.press("Enter")
     reader.sees(9001)
-    assert reader.page.url.endswith("#L9000-L9003") and reader.is_whole()
+    assert reader.page.evaluate("location.hash") == "#L9000-L9003" and reader.is_whole()
 
 
 def test_search_goes_from_hit_to_hit(reader: Reader) -> None:
@@ -228,7 +228,7 @@ def test_one_stream_is_shown_old_and_new_and_by_its_address(reader: Reader) -> N
     assert reader.page.get_by_label("Lines of").input_value() == "service/web"
     reader.page.get_by_label("Lines of").select_option("")
     reader.has(501)
-    assert "stream" not in reader.page.url
+    assert reader.page.evaluate("location.search") == ""
 
 
 def test_wrap_is_remembered(reader: Reader) -> None:

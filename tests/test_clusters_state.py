@@ -300,7 +300,7 @@ def test_a_look_that_does_not_come_to_an_end_is_a_finding_of_its_own():
     with deaf() as port:
         row(f"https://127.0.0.1:{port}")
         rounds.go()
-        eventually(lambda: rounds.go() or Cluster.objects.get().state == "unreachable", 2)
+        eventually(lambda: rounds.go() or Cluster.objects.get().state == "unreachable")
         assert "does not come to an end" in Cluster.objects.get().problem
     _end_of_looks()
 

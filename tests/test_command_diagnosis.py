@@ -267,7 +267,7 @@ def test_a_watch_is_ended_by_ctrl_c(odd: Odd, tmp_path: Path) -> None:
     seen = [line.rstrip("\n") for line in iter(process.stdout.readline, "✓ Nothing is wrong.\n")]
     assert "-" * 40 in seen and "1 error" in seen
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err and err.count("was lost") == 2
 
 
@@ -278,10 +278,10 @@ def test_on_a_terminal_it_is_drawn_in_place_as_much_as_there_is_room_for(odd: Od
     os.close(other)
     screen = ""
     while screen.count("more lines") < 2:
-        assert select.select([side], [], [], 20)[0], screen
+        assert select.select([side], [], [], 60)[0], screen
         screen += os.read(side, 65536).decode(errors="replace").replace("\r\n", "\n")
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    assert process.wait(60) == 130
     os.close(side)
     drawn = screen.split("\x1b[H")[1].removesuffix("\x1b[J")
     assert drawn.count("\n") == 23 and "\x1b[31m✕ error" in drawn  # of 24 lines

@@ -18,7 +18,7 @@ from tests.git_server import Origin, serving
 
 HERE = Policy(frozenset({"http"}), (ipaddress.ip_network("127.0.0.0/8"),))
 SECRET = "ghp_verysecret0123456789"
-SECONDS = 20
+SECONDS = 40
 
 
 @pytest.fixture

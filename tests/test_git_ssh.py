@@ -56,6 +56,7 @@ def test_the_key_is_on_no_disk_and_in_no_argument_list(origin, repository, serve
     commit, seen = origin.commit({"a": "1"}), []
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     heart = server.key.splitlines()[2]
+    identity = b"IdentityFile=/proc/%d/fd/" % os.getpid()
 
     def look():
         for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -66,11 +67,17 @@ def test_the_key_is_on_no_disk_and_in_no_argument_list(origin, repository, serve
             if b"HostKeyAlias" in line and str(server.port).encode() in line:
                 seen.append(line)
         seen.extend(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file() and "served" not in str(file))
+        if any(identity in each for each in seen):
+            server.hold.unlink(missing_ok=True)
 
     ours = repository(DeployKey(server.key))
     ours.stop = look
-    assert ours.heads() == {"main": commit}
-    assert any(b"IdentityFile=/proc/%d/fd/" % os.getpid() in each for each in seen)
+    server.hold.touch()
+    try:
+        assert ours.heads() == {"main": commit}
+    finally:
+        server.hold.unlink(missing_ok=True)
+    assert any(identity in each for each in seen)
     assert not [each for each in seen if heart.encode() in each]
     assert heart not in repr(ours.place)
 

@@ -58,6 +58,6 @@ def test_redis_may_be_away(rollout, caplog):
 
 def test_missing_programs_are_named(redis):
     assert queues.missing_workers() == "no worker for builds, no worker for rollouts, no reaper"
-    queues.reaper_is_alive(1)
+    queues.reaper_is_alive(1000)
     assert queues.missing_workers() == "no worker for builds, no worker for rollouts"
-    assert 3000 <= redis.pttl(queues.REAPER_KEY) <= 6000
+    assert 2_900_000 <= redis.pttl(queues.REAPER_KEY) <= 3_100_000  # after three rounds it is missed

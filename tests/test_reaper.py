@@ -58,7 +58,9 @@ def test_a_rollout_that_lost_its_job_is_enqueued_anew(redis, status):
     assert waiting("rollouts") == [f"rollout-{made.pk}-2"]
 
 
-def test_what_lives_or_waits_its_turn_is_left_alone(redis):
+def test_what_lives_or_waits_its_turn_is_left_alone(redis, settings):
+    # More than the making of these rows takes, on any machine.
+    settings.HEARTBEAT_OLD_SECONDS = settings.QUEUED_WITHOUT_JOB_SECONDS = 300.0
     rows = [
         rollout("rolling", taken=True, heartbeat=ago(1)),
         rollout("queued", taken=False, heartbeat=ago(1)),
@@ -111,6 +113,7 @@ def test_a_build_whose_job_was_lost_is_enqueued_as_often_as_it_takes(redis):
 
 
 def test_a_build_that_hangs_ends_though_its_heart_beats(redis, settings):
+    settings.HEARTBEAT_OLD_SECONDS = 300.0
     made = build("running", taken=True, heartbeat=ago(0), started_at=ago(settings.BUILD_DEADLINE + 61))
     in_time = build("running", taken=True, heartbeat=ago(0), started_at=ago(settings.BUILD_DEADLINE + 30))
     hung = Build.objects.get(pk=made.pk)

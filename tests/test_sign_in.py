@@ -82,7 +82,7 @@ def sign_in_by(client, way, **given):
 
 def come_back(client, leaving):
     address = unescape(re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', leaving.content.decode()).group(1))
-    back = urlsplit(httpx.get(address).headers["Location"])
+    back = urlsplit(httpx.get(address, timeout=60).headers["Location"])
     assert back.netloc == "testserver"
     return client.get(f"{back.path}?{back.query}")
 
@@ -180,7 +180,7 @@ def test_a_cancel_a_forged_and_a_repeated_answer_sign_nobody_in(client, there, a
     leaving = client.post(f"/sign-in/with/{way}")
     stranger = Client()
     address = unescape(re.search(r"url=([^\"]+)", leaving.content.decode()).group(1))
-    back = urlsplit(httpx.get(address).headers["Location"])
+    back = urlsplit(httpx.get(address, timeout=60).headers["Location"])
     assert stranger.get(f"{back.path}?{back.query}").status_code == 400, "another browser did not begin it"
     assert client.get(f"{back.path}?{back.query}").status_code == 302
     assert client.get(f"{back.path}?{back.query}").status_code == 400, "once"

@@ -65,7 +65,8 @@ def heard() -> Heard:
     return Heard()
 
 
-async def test_a_child_that_died_is_started_again_and_it_says_how_it_ended(heard):
+async def test_a_child_that_died_is_started_again_and_it_says_how_it_ended(heard, monkeypatch):
+    monkeypatch.setattr("deployer.supervisor.SETTLED_SECONDS", 600.0)  # a start may be slow
     supervisor = Supervisor(say=heard)
     supervisor.keep(program("web", "import os; print(os.getpid(), flush=True); os._exit(3)"))
     await until(lambda: sum(line.isdigit() for line in heard.of("web")) == 3)
@@ -82,6 +83,7 @@ async def test_the_last_words_of_a_child_come_before_its_end(heard, monkeypatch)
         await output.forward(reading, hear)
 
     monkeypatch.setattr("deployer.supervisor.forward", busy)
+    monkeypatch.setattr("deployer.supervisor.LAST_WORDS_SECONDS", 30.0)
     supervisor = Supervisor(say=heard)
     supervisor.keep(program("web", "import os; os.write(2, b'no database'); os._exit(1)"))
     await until(lambda: len(heard.of("web")) >= 2)
@@ -111,7 +113,7 @@ async def test_a_program_that_does_not_exist_is_said_and_tried_again(heard):
 
 
 async def test_higher_floors_end_before_lower_ones(heard):
-    supervisor = Supervisor(say=heard)
+    supervisor = Supervisor(say=heard, grace=60)
     for floor, name in enumerate(("redis", "cluster", "web")):
         supervisor.keep(program(name, POLITE, floor=floor))
     await until(lambda: len(heard.lines) == 3)
@@ -217,12 +219,13 @@ def parent(grace):
         os.kill(pid, signal.SIGKILL)
 
 
-def gone(pids: list[int], seconds: float = 30) -> bool:
+def gone(pids: list[int], *, all_of_them: bool = True, seconds: float = 30) -> bool:
     """In the end."""
+    remain = any if all_of_them else all
     deadline = time.monotonic() + seconds
-    while any(map(exists, pids)) and time.monotonic() < deadline:
+    while remain(map(exists, pids)) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return not any(map(exists, pids))
+    return not remain(map(exists, pids))
 
 
 def test_kill_9_of_the_supervisor_leaves_nothing(parent):
@@ -244,6 +247,7 @@ def test_a_signal_ends_all(parent, number):
 def test_a_second_signal_ends_all_at_once(parent):
     process, pids = parent
     process.send_signal(signal.SIGINT)
+    assert gone(pids, all_of_them=False), "the first signal was not heard"
     time.sleep(0.6)  # less than this is one signal that came on two ways
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0

@@ -12,7 +12,7 @@ from releases.logs import Line, tail
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 
 class Story:

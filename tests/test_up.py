@@ -168,7 +168,7 @@ def test_a_port_in_use_is_refused_in_one_line(tmp_path):
 def start(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DEPLOYER_HOME": str(tmp_path / "home"), **variables}
     command = [sys.executable, "-m", "deployer.up"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_no_secret_is_in_the_arguments_or_the_environment_of_a_program(path, monkeypatch):

@@ -2,13 +2,13 @@
 
 import http.client
 import json
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import uuid
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +17,26 @@ from tests.factories import together
 from tests.web_server import ROOT, WebServer, wait_until
 
 MEBIBYTE = 1024**2
+# A worker that stops, as of Ctrl-Z, when it has begun three builds and committed none of them.
+STOPS_HALF_WAY = """
+import os, signal
+import django; django.setup()
+from django.core.management import call_command
+from django.db.backends.signals import connection_created
+begun = []
+def stop_half_way(execute, sql, *more):
+    done = execute(sql, *more)
+    if sql.startswith('INSERT INTO "releases_build"'):
+        begun.append(None)
+        if len(begun) == 3:
+            os.kill(os.getpid(), signal.SIGSTOP)
+    return done
+def watch(connection, **_):
+    if stop_half_way not in connection.execute_wrappers:
+        connection.execute_wrappers.append(stop_half_way)
+connection_created.connect(watch, weak=False)
+call_command("work", "rollouts")
+"""
 pytestmark = pytest.mark.database
 
 
@@ -166,10 +186,11 @@ def test_a_worker_that_is_killed_in_the_middle_of_handling_leaves_all_of_it_to_t
         assert post(server, *delivery(server, payload, guid=guid))[0] == 202
     server.behind("Source.objects.update(build_tags=True)")
     server.behind("from django.conf import settings; settings.QUEUED_WITHOUT_JOB_SECONDS = 0.0")
-    worker = subprocess.Popen([sys.executable, "manage.py", "work", "rollouts"], cwd=ROOT, env=server.environment)
+    worker = subprocess.Popen([sys.executable, "-c", STOPS_HALF_WAY], cwd=ROOT, env=server.environment)
     try:
+        wait_until(lambda: is_stopped(worker), what="a decision")
         with closing(databases.connect(server.database)) as database:
-            wait_until(lambda: caught_writing(worker, database), seconds=60, what="a decision")
+            assert has_uncommitted(database)
     finally:
         worker.kill()
         worker.wait()
@@ -191,14 +212,9 @@ def test_a_worker_that_is_killed_in_the_middle_of_handling_leaves_all_of_it_to_t
     assert sorted(built) == [[f"refs/tags/{guid}", commit] for guid, commit in pushes.items()]
 
 
-def caught_writing(worker, database):
-    """Stopped while it has written what it has not committed; else it goes on."""
+def is_stopped(worker):
     assert worker.poll() is None
-    worker.send_signal(signal.SIGSTOP)
-    if has_uncommitted(database):
-        return True
-    worker.send_signal(signal.SIGCONT)
-    return False
+    return Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def has_uncommitted(database):

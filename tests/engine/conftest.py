@@ -106,7 +106,8 @@ def every_key(world, images_of_every_key):
     def make(broken=False, watched=False, **env):
         manifest = copy.deepcopy(YAML(typ="safe").load(EXAMPLE.joinpath("deployer.yml").read_text()))
         web, worker = manifest["services"]["web"], manifest["services"]["worker"]
-        web["liveness"] |= {"interval": 1, "grace": 1, "failures": 2}
+        web["liveness"] |= {"interval": 1, "grace": 3, "failures": 2}
+        manifest["timers"]["nightly"]["schedule"] = "0 3 1 1 *"  # and none begins in the middle of a test
         web["command"][1:1] = ["-I", "-S"]
         if not watched:
             del web["liveness"]

@@ -14,11 +14,12 @@ import http.server, os
 class Visitor(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response({status}); self.end_headers()
-print("listening on port", {port}, flush=True)
-http.server.HTTPServer(("127.0.0.1", {port}), Visitor).serve_forever()
+server = http.server.HTTPServer(("127.0.0.1", {port}), Visitor)
+print("listening on port", server.server_port, flush=True)
+server.serve_forever()
 """
-# Nobody is asked whether it is free: it only has to be another one than the process was given.
-ELSEWHERE = "int(os.environ['PORT']) + 1"
+# One that is free, of those that no process is ever given.
+ELSEWHERE = "0"
 SLEEPS = "import time; print('begun', flush=True); time.sleep(60)"
 
 
@@ -108,14 +109,14 @@ WEB = {"port": 8080, "health": {"path": "/health", "interval": 1, "timeout": 1, 
 def test_a_health_check_that_fails(world, doctor):
     world.active()
     program = SERVER.format(status=500, port="int(os.environ['PORT'])")
-    _, first = failed(world, doctor, release(world, program, deadline=3, **WEB))
+    _, first = failed(world, doctor, release(world, program, deadline=8, **WEB))
     assert first["code"] == "not_ready", first
     assert "500" in first["observed"] and "/health" in first["observed"] + first["hint"], first
 
 
 def test_a_program_that_listens_elsewhere(world, doctor):
     world.active()
-    _, first = failed(world, doctor, release(world, SERVER.format(status=200, port=ELSEWHERE), deadline=3, **WEB))
+    _, first = failed(world, doctor, release(world, SERVER.format(status=200, port=ELSEWHERE), deadline=8, **WEB))
     assert first["code"] == "wrong_port", first
     said = next(line for line in written(first) if line.startswith("listening on port"))
     assert said.split()[-1] in first["observed"], first
@@ -154,9 +155,9 @@ def test_a_release_command_that_fails(world, doctor):
 
 def test_a_release_command_that_never_ends(world, doctor):
     world.active()
-    _, first = failed(world, doctor, world.release(command=SLEEPS, timeout=2))
+    _, first = failed(world, doctor, world.release(command=SLEEPS, timeout=6))
     assert (first["code"], first["subject"]["kind"]) == ("command_late", "command"), first
-    assert "2 s" in first["observed"] and written(first) == ["begun"]
+    assert "6 s" in first["observed"] and written(first) == ["begun"]
 
 
 # --- What changed ---------------------------------------------------------------------------------------------------

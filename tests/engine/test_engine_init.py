@@ -33,9 +33,9 @@ def test_one_that_is_not_there_dooms_at_once(world):
 def test_one_that_takes_long_has_until_the_deadline(world):
     good = world.active()
     program = "import time; print('copying', flush=True); time.sleep(60)"
-    ended = world.carried(before_it(world, program, deadline=2, deployment={"verify": 0}))
+    ended = world.carried(before_it(world, program, deadline=6, deployment={"verify": 0}))
     assert (ended.status, ended.cause) == ("rolled_back", "never_ready"), ended.reason
-    assert "did not become ready within 2 s: its init container runs still." in ended.reason
+    assert "did not become ready within 6 s: its init container runs still." in ended.reason
     assert "initContainer of web" in ended.hint and ended.evidence == ["copying"]
     assert world.running() == [("web", good.pk)]
 

@@ -20,7 +20,7 @@ from tests.engine.world import raises, refusing
 pytestmark = pytest.mark.django_db(transaction=True)
 # By what the local cluster does not measure: its own autoscaler moves the count only to keep it within the range.
 RANGE = {"count": "1-4", "targets": {"memory": 70}}
-NIGHTLY = {"schedule": "0 3 * * *", "command": "true", "timeout": 60}
+NIGHTLY = {"schedule": "0 3 1 1 *", "command": "true", "timeout": 60}
 LATE = [*manifests.LATE]
 
 
@@ -139,7 +139,7 @@ def test_who_takes_over_in_the_middle_of_it_ends_it(world, process):
     workers = []
     told = once(lambda: workers[0].stop.set(), kind="HorizontalPodAutoscaler")
     workers.append(world.worker(rollout, refusing(told)(process.kubeconfig)))
-    workers[0].thread.join(20)
+    workers[0].thread.join(60)
     assert set(late(world)) >= {("CronJob", "nightly")} and ("PodDisruptionBudget", "web") not in late(world)
     pods = world.names("Pod")
     ended = world.worker(workers[0].hand_over()).end()
@@ -215,7 +215,7 @@ def test_one_that_moves_the_number_while_a_release_rolls_is_followed(world, numb
     world.active(scale={**RANGE, "count": "1-4"})
     moved(world, 2)
     eventually(lambda: world.get("Deployment", "web")["status"].get("availableReplicas") == 2)
-    release = world.release(scale=RANGE, deployment={"verify": 2})
+    release = world.release(scale=RANGE, deployment={"verify": 4})
     rollout = world.promote(release)
     worker = world.worker(rollout)
     world.reaches(rollout, "rolling", applied=True)
@@ -277,7 +277,7 @@ def test_what_its_controller_notes_is_no_change_and_no_reason_to_keep_it(world, 
 
 def test_what_a_timer_has_begun_is_no_process_and_keeps_its_secret_until_it_ends(world):
     first = world.active(timers={"nightly": NIGHTLY})
-    second = world.release(timers={"nightly": NIGHTLY}, deployment={"verify": 2})
+    second = world.release(timers={"nightly": NIGHTLY}, deployment={"verify": 5})
     rollout = world.promote(second)
     worker = world.worker(rollout)
     world.reaches(rollout, "rolling", applied=True)
@@ -359,7 +359,7 @@ def test_a_first_release_that_is_taken_down_leaves_nothing_of_its_timers_running
         kept(*written)
 
     worker = world.worker(rollout, refusing(tell)(process.kubeconfig))
-    eventually(lambda: timed(world) and "deletionTimestamp" in job()["metadata"], 20)
+    eventually(lambda: timed(world) and "deletionTimestamp" in job()["metadata"])
     eventually(lambda: not world.names("Deployment") | world.names("ReplicaSet"))
     worker.thread.join(1)  # seconds in which it must not end: the timer's process is still there
     assert timed(world) and worker.thread.is_alive()

@@ -96,10 +96,11 @@ def test_a_new_password_is_there_at_once_and_no_restore_brings_the_old_one_back(
     assert change_password(registry) == [f"{world.app.name} pulls with the new login from now on."]
     assert logins(world) == {"local": NEW}
     assert world.get("Secret", manifests.PULL_SECRET)["metadata"]["annotations"][manifests.EPOCH] == stamp
-    failing = world.promote(world.release("web", file="ends"))
+    failing = world.promote(world.release("web", deployment={"verify": 30}))
     worker = world.worker(failing)
     world.reaches(failing, "rolling", applied=True)
     world.cluster.delete("Secret", world.namespace, manifests.PULL_SECRET)
+    actions.abort(failing, by=policy.SYSTEM)
     ended = worker.end()
     assert ended.status == "rolled_back", ended.reason
     assert logins(world) == {"local": NEW}
@@ -132,10 +133,11 @@ def test_what_somebody_else_has_named_so_is_not_touched(world, registry):
 def test_a_password_whose_key_is_lost_ends_a_promote_but_no_restore(world, registry, settings):
     world.active("web")
     lost = Registry.objects.get(pk=registry.pk)
-    failing = world.promote(world.release("web", file="ends"))
+    failing = world.promote(world.release("web", deployment={"verify": 30}))
     worker = world.worker(failing)
     world.reaches(failing, "rolling", applied=True)
     Registry.objects.filter(pk=lost.pk).update(password=_of_another_key(settings))
+    actions.abort(failing, by=policy.SYSTEM)
     ended = worker.end()
     assert ended.status == "rolled_back", ended.reason
     refused = world.carried(world.release("web"))

@@ -77,13 +77,16 @@ def test_a_stream_that_breaks_again_and_again_loses_and_repeats_nothing(world, p
 
 
 def test_a_change_of_workers_in_the_middle_loses_and_repeats_nothing(world, tmp_path):
-    trace = tmp_path / "trace"
-    program = f"open({str(trace)!r}, 'a').write('x')\n" + COUNTS.format(count=120, pause=0.02)
+    trace, go = tmp_path / "trace", tmp_path / "go"
+    program = f"import os\nopen({str(trace)!r}, 'a').write('x')\n" + COUNTS.format(count=120, pause=0.02)
+    program += f"\n while n == 60 and not os.path.exists({str(go)!r}): time.sleep(0.02)"
     first = world.worker(world.promote(world.release(command=program)))
     eventually(lambda: len(said(world, first.rollout)) > 10)
     second = world.worker(first.hand_over())
     eventually(lambda: len(said(world, first.rollout)) > 40)
-    ended = world.worker(second.hand_over()).end()
+    third = world.worker(second.hand_over())
+    go.touch()
+    ended = third.end()
     assert (ended.status, ended.epoch) == ("succeeded", 3), ended.reason
     assert said(world, ended) == lines(120) and trace.read_text() == "x"
 

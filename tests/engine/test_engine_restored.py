@@ -13,8 +13,17 @@ from tests.engine.world import refusing
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def wait_restoring(world, rollout):
-    return world.reaches(rollout, "rolling_back")
+def while_restoring(world, rollout, act):
+    """What somebody does once the restore has written the Deployment: whether it is done, and the cluster for this."""
+    done = []
+
+    def tell(how, kind, name):
+        restoring = Rollout.objects.filter(pk=rollout.pk, status="rolling_back").exists()
+        if restoring and (how, kind) == ("apply", "PodDisruptionBudget") and not done:
+            done.append(name)
+            act()
+
+    return done, refusing(tell)(world.kubeconfig)
 
 
 def available(world, name="web"):
@@ -27,7 +36,7 @@ def available(world, name="web"):
 def test_what_others_set_meanwhile_is_named(world):
     """`kubectl set env` survives even a forced apply."""
     good = world.active()
-    rollout = world.promote(world.release(lost=["web"], deployment={"verify": 0, "pull": 3}))
+    rollout = world.promote(world.release(lost=["web"], deployment={"verify": 0, "pull": 6}))
     worker = world.worker(rollout)
     world.reaches(rollout, "rolling", applied=True)
     world.set_env("web", FOREIGN="1")
@@ -89,11 +98,11 @@ def test_as_many_as_were_available_before_are_enough(world):
 def test_what_is_changed_right_after_it_was_applied_is_applied_again(world):
     good = world.active()
     rollout = world.promote(world.release(file="ends", termination={"grace": 3}))
-    worker = world.worker(rollout)
-    wait_restoring(world, rollout)
-    world.meddle(world.get("Deployment", "web"), spec={"revisionHistoryLimit": 9})
-    ended = worker.end()
-    assert ended.status == "rolled_back"
+    done, cluster = while_restoring(
+        world, rollout, lambda: world.meddle(world.get("Deployment", "web"), spec={"revisionHistoryLimit": 9})
+    )
+    ended = world.worker(rollout, cluster).end()
+    assert done and ended.status == "rolled_back", ended.reason
     assert world.get("Deployment", "web")["spec"]["revisionHistoryLimit"] == 2
     assert world.running() == [("web", good.pk)]
 
@@ -152,11 +161,9 @@ def test_a_namespace_that_somebody_deletes_is_made_again_with_what_ran(world, ro
 def test_a_deployment_that_is_deleted_during_the_restore_is_made_again(world):
     good = world.active()
     rollout = world.promote(world.release(file="ends", termination={"grace": 3}))
-    worker = world.worker(rollout)
-    wait_restoring(world, rollout)
-    world.cluster.delete("Deployment", world.namespace, "web")
-    ended = worker.end()
-    assert ended.status == "rolled_back", ended.reason
+    done, cluster = while_restoring(world, rollout, lambda: world.cluster.delete("Deployment", world.namespace, "web"))
+    ended = world.worker(rollout, cluster).end()
+    assert done and ended.status == "rolled_back", ended.reason
     assert world.running() == [("web", good.pk)]
 
 
@@ -274,7 +281,7 @@ def test_an_abort_while_a_worker_prepares_it_leaves_nothing_behind(world, proces
 
 def test_an_abort_of_a_paused_one_brings_the_previous_release_back(world):
     good = world.active()
-    rollout = world.promote(world.release())
+    rollout = world.promote(world.release(deployment={"verify": 30}))
     first = world.worker(rollout)
     world.reaches(rollout, "rolling")
     first.stop.set()

@@ -161,10 +161,10 @@ def test_a_right_that_is_lost_in_the_middle_ends_in_a_named_reason_and_the_previ
 
 
 def test_rights_that_stay_lost_end_in_words_at_the_deadline(world, process):
-    good = world.active(deadline=2)
+    good = world.active(deadline=6)
     words = "forbidden: User cannot patch resource"
     no = refusing(lambda how, kind, name: (how, kind) == ("apply", "Deployment") and raises(Refused(words)))
-    ended = world.carried(world.release(deadline=2), no(process.kubeconfig))
+    ended = world.carried(world.release(deadline=6), no(process.kubeconfig))
     assert ended.status == "failed" and "The restore failed too" in ended.reason
     assert f"Now: web runs {good.pk}." in ended.reason
     # What comes next goes back to what was right, not to what the failed one left.
@@ -258,7 +258,7 @@ def test_volumes_are_never_deleted(world, api):
 
 def test_what_a_stale_worker_created_at_last_is_gone_at_the_end(world):
     """A creation can't be made conditional: the last step removes what the winner does not have."""
-    rollout = world.promote(world.release("web"))
+    rollout = world.promote(world.release("web", deployment={"verify": 5}))
     stale = Writer(world.cluster, world.namespace, "local", stamp=(rollout.number, 0))
     worker = world.worker(rollout)
     world.reaches(rollout, "rolling")
@@ -270,7 +270,7 @@ def test_what_a_stale_worker_created_at_last_is_gone_at_the_end(world):
 
 def test_a_creation_over_ours_by_a_stale_worker_is_written_again(world, process):
     """It had found nothing there, and was stopped before it wrote."""
-    release = world.release("web", deployment={"verify": 1})
+    release = world.release("web", deployment={"verify": 5})
     rollout = world.promote(release)
     worker = world.worker(rollout)
     world.reaches(rollout, "rolling", applied=True)

@@ -211,7 +211,7 @@ def test_what_somebody_scaled_in_the_middle_is_one_before_it_has_the_volume(worl
 
 def test_a_restore_to_a_volume_runs_one_process_of_it(world):
     disk = running_on_disk(world)
-    rollout = world.promote(world.release("worker", deployment={"verify": 2}))
+    rollout = world.promote(world.release("worker", deployment={"verify": 30}))
     worker = world.worker(rollout)
     world.reaches(rollout, "rolling", applied=True)
     scaled_as_kubectl(world, 3)

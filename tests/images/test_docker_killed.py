@@ -21,7 +21,7 @@ from tests.images.workshop import TOOLS, Workshop, wait_for
 pytestmark = pytest.mark.django_db(transaction=True)
 MANIFEST = "services: {web: {build: .}, worker: {build: {path: ., dockerfile: worker}}}"
 # Long enough for the registry to be stopped before the second image is there to be pushed.
-SECOND = TOOLS + "RUN sleep 0.5; echo second > /second\n"
+SECOND = TOOLS + "RUN sleep 4; echo second > /second\n"
 
 
 def worker():

@@ -148,7 +148,7 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
-def wait_for(fact: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(fact: Callable[[], Any], seconds: float = 30) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := fact()):
         assert time.monotonic() < deadline, "it never came to be"

@@ -47,7 +47,7 @@ def path_of(kind: str, namespace: str, name: str = "") -> str:
 
 def ask(port: int, host: str, path: str = "/") -> tuple[int, str]:
     """Status and body of one request to an app's address; status 0 when there is no answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request("GET", path, headers={"Host": host})
         answer = connection.getresponse()
@@ -74,7 +74,8 @@ class Session:
     def websocket(self, path: str) -> Iterator[ClientConnection]:
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.http.cookies.jar)
         address = self.url.replace("http", "ws", 1) + path
-        with connect(address, additional_headers={"Cookie": cookies}, origin=Origin(self.url), proxy=None) as socket:
+        headers, origin = {"Cookie": cookies}, Origin(self.url)
+        with connect(address, additional_headers=headers, origin=origin, proxy=None, open_timeout=30) as socket:
             yield socket
 
 

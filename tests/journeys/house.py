@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -104,9 +105,11 @@ class House:
         return [process for process in processes_of(self.home) if not roles or process.role in roles]
 
     def kill(self, *roles: str) -> None:
-        """kill -9, all at once."""
-        for process in self.processes(*roles):
+        """kill -9, all at once. Afterwards they are gone, and others may have come in their place."""
+        killed = set(self.processes(*roles))
+        for process in killed:
             process.kill()
+        until(lambda: not killed & set(self.processes(*roles)), f"the end of {roles}")
 
     # --- Its doors --------------------------------------------------------------------------------------------------
 
@@ -142,18 +145,20 @@ class House:
     def session(self) -> doors.Session:
         return doors.Session(self.url, self.manage("password", "--link"))
 
-    def start_command(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """The same in a process of its own, while something befalls the house."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "deployer.cli", *arguments],
-            cwd=self.folder / "user",
-            env=self.user | {"PYTHONPATH": str(ROOT)} | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=as_from_a_shell,
-        )
+    def start_command(self, *arguments: str, written: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+        """The same in a process of its own, while something befalls the house. Its output goes to the file `written`,
+        if there is one: there one sees how far it has come."""
+        with written.open("w") if written else nullcontext(subprocess.PIPE) as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "deployer.cli", *arguments],
+                cwd=self.folder / "user",
+                env=self.user | {"PYTHONPATH": str(ROOT)} | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=as_from_a_shell,
+            )
 
     def command(self, *arguments: str, **environment: str) -> Told:
         """The `deployer` command to its end, in this process."""

@@ -45,7 +45,7 @@ def manifest(
     web: dict[str, Any] = {
         "command": command or [*PYTHON, "server.py"],
         "port": 8080,
-        "health": {"path": "/health", "interval": 1, "timeout": 1, "grace": 0},
+        "health": {"path": "/health", "interval": 1, "timeout": 20, "grace": 0},
         "scale": {"count": count, "cpu": 50, "memory": 32},
         "termination": {"grace": 5},
     }
@@ -78,6 +78,13 @@ def slow(folder: Path, version: str, seconds: float) -> Path:
     """An app of four processes, each of which needs so many seconds until it serves."""
     program = f"import time\ntime.sleep({seconds})\n" + SERVER.format(version=version, health="200 OK")
     return write(folder, manifest(count=4), {"server.py": program})
+
+
+def held(folder: Path, version: str, go: Path, **options: Any) -> Path:
+    """As `serving`, but no process of it is ready before there is a file `go`: for so long its rollout lasts."""
+    waits = f"import os, time\nwhile not os.path.exists({str(go)!r}):\n    time.sleep(0.02)\n"
+    program = waits + SERVER.format(version=version, health="200 OK")
+    return write(folder, manifest(**options), {"server.py": program})
 
 
 def never_ready(folder: Path, **options: Any) -> Path:

@@ -213,8 +213,8 @@ def test_no_token_or_a_wrong_one_opens_nothing(house: House, shop: App) -> None:
     for token in ("nonsense", "deployer_x_y", house.token + "x"):
         with house.api_as(token) as api:
             assert api.get("/apps").status_code == 401
-    assert httpx.get(f"{house.url}/api/apps").status_code == 401
-    answer = httpx.post(f"{house.url}/api/tokens", json={"username": "admin", "password": "wrong"})
+    assert httpx.get(f"{house.url}/api/apps", timeout=40).status_code == 401
+    answer = httpx.post(f"{house.url}/api/tokens", json={"username": "admin", "password": "wrong"}, timeout=40)
     assert answer.status_code == 401 and fault(answer)["message"] == "Name or password is wrong."
 
 

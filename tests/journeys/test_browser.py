@@ -114,7 +114,7 @@ def walk_to(page: Any, place: Any) -> None:
 def test_one_rolls_back_and_is_told_what_that_brings_back(quiet: Any, house: House, shop: App, tmp_path: Path) -> None:
     page = quiet
     good = shop.release
-    answer = shop.ask()[1]
+    answer = shop.answers("version")
     shop.deployed(sources.serving(tmp_path, "regretted"))
     page.goto(f"{house.url}/apps/{shop.name}")
     page.locator(f"#release-{good}").get_by_role("link", name=good).click()
@@ -169,7 +169,7 @@ def test_a_repository_is_connected_and_its_deliveries_come_by_themselves(quiet: 
     page.get_by_text("No delivery yet").wait_for()
     stay(page)
     body, headers = github_payloads.delivery(secret, "push", github_payloads.push())
-    sent = httpx.post(f"{house.url}/hooks/github/{app.name}", content=body, headers=headers)
+    sent = httpx.post(f"{house.url}/hooks/github/{app.name}", content=body, headers=headers, timeout=40)
     assert sent.status_code == 202, sent.text
     page.get_by_text("skipped: a push does nothing here").wait_for()
     assert stayed(page), "the delivery did not come by itself"

@@ -12,10 +12,17 @@ from tests.journeys import doors, sources
 from tests.journeys.app import App
 from tests.journeys.browsing import is_promoted, numbers, shoot, stay, stayed
 from tests.journeys.house import House
+from tests.journeys.test_diagnosis_around import without
 from tests.journeys.waiting import until
 
 pytestmark = pytest.mark.browser
 MISSES_ONE = "import os\nprint('starting', flush=True)\nos.environ['QUEUE_URL']\n"
+# Said for a few seconds only.
+NOTES_THAT_IT_IS_BACK = """() => {
+  const notice = document.getElementById("connection");
+  const look = () => { if (notice.textContent === "Back again.") document.documentElement.dataset.back = "yes"; };
+  new MutationObserver(look).observe(notice, { childList: true });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +46,8 @@ def test_one_watches_a_rollout_from_here_and_from_elsewhere(
 ) -> None:
     page = quiet
     before = shop.release
-    release = shop.built(sources.slow(tmp_path, "watched", 1.0))
+    go = tmp_path / "go"
+    release = shop.built(sources.held(tmp_path / "source", "watched", go))
     page.goto(f"{house.url}/apps/{shop.name}")
     page.get_by_role("button", name=f"Promote {release}").click()
     page.wait_for_url(f"{house.url}/apps/{shop.name}/rollouts/*")
@@ -53,9 +61,10 @@ def test_one_watches_a_rollout_from_here_and_from_elsewhere(
     page.locator("[data-scroll] li", has_text="Scaled up replica set").first.wait_for()
     shoot(page, "rollout-under-way")
 
-    is_promoted(page)
+    go.touch()
     toast = elsewhere.locator(".toast")
-    toast.hover()  # as long as somebody points at it, it stays
+    toast.hover(timeout=40_000)  # as long as somebody points at it, it stays
+    is_promoted(page)
     expect(page).to_have_title(f"✓ Promoted {release} · {shop.name}")
     expect(page.locator("#icon")).to_have_attribute("href", re.compile(r"ok.*svg"))
     expect(page.locator(".outcome")).to_contain_text(f"{release} is active")
@@ -64,7 +73,9 @@ def test_one_watches_a_rollout_from_here_and_from_elsewhere(
     page.locator("[data-scroll] li", has_text="is active on every process").wait_for()
     assert stayed(page), "the page was loaded anew"
     number = int(page.url.rsplit("/", 1)[1])
-    assert numbers(page) == [line["number"] for line in shop.log(f"/rollouts/{number}")]
+    lines = shop.log(f"/rollouts/{number}")
+    page.locator(f"#L{lines[-1]['number']}").wait_for()
+    assert numbers(page) == [line["number"] for line in lines]
     shoot(page, "rollout-succeeded")
 
     expect(page.locator(".toast")).to_have_count(0)
@@ -75,7 +86,7 @@ def test_one_watches_a_rollout_from_here_and_from_elsewhere(
 
 def test_one_aborts_and_what_ran_before_answers_again(quiet: Any, house: House, shop: App, tmp_path: Path) -> None:
     page = quiet
-    before, answer = shop.release, shop.ask()[1]
+    before, answer = shop.release, shop.answers("version")
     number = shop.promote(shop.built(sources.slow(tmp_path, "never", 600)))
     page.goto(f"{house.url}/apps/{shop.name}/rollouts/{number}")
     page.locator(".procs i.p.starting").first.wait_for()
@@ -129,7 +140,7 @@ def test_one_searches_the_log_of_what_failed(quiet: Any, house: House, shop: App
     shoot(page, "log-searched")
     number = here.get_attribute("id")
     here.locator("a.n").click()
-    assert page.url == f"{address}#{number}"
+    page.wait_for_url(f"{address}#{number}")
     page.goto("about:blank")
     page.goto(f"{address}#{number}")
     expect(page.locator(f"#{number}.marked")).to_be_in_viewport()
@@ -140,7 +151,9 @@ def test_a_build_s_page_shows_its_log(quiet: Any, house: House, shop: App) -> No
     build = shop.get(f"/releases/{shop.release}")["build"]
     page.goto(f"{house.url}/apps/{shop.name}/builds/{build}")
     page.locator("[data-scroll] li", has_text=re.compile("Release: R")).wait_for()
-    assert numbers(page) == [line["number"] for line in shop.log(f"/builds/{build}")]
+    lines = shop.log(f"/builds/{build}")
+    page.locator(f"#L{lines[-1]['number']}").wait_for()
+    assert numbers(page) == [line["number"] for line in lines]
     shoot(page, "build")
 
 
@@ -171,16 +184,18 @@ def test_one_reads_along_with_what_one_process_writes(quiet: Any, house: House, 
 
 def test_a_cut_connection_costs_nothing(page: Any, house: House, shop: App, tmp_path: Path) -> None:
     """The web server dies in the middle of a rollout, which goes on."""
-    release = shop.built(sources.slow(tmp_path, "cut", 1.5))
-    number = shop.promote(release)
+    go = tmp_path / "go"
+    number = shop.promote(shop.built(sources.held(tmp_path / "source", "cut", go)))
     page.goto(f"{house.url}/apps/{shop.name}/rollouts/{number}")
     stay(page)
     page.locator("[data-scroll] li").first.wait_for()
     shown = len(numbers(page))
     notice = page.locator("#connection")
-    house.kill("web")
-    expect(notice).to_have_text("The connection is lost. Trying again… What is shown may be old.")
-    expect(notice).to_have_text("Back again.")
+    page.evaluate(NOTES_THAT_IT_IS_BACK)
+    with without(house, "web"):
+        expect(notice).to_have_text("The connection is lost. Trying again… What is shown may be old.")
+        go.touch()
+    page.locator("html[data-back]").wait_for(state="attached")
     is_promoted(page)
     lines = shop.log(f"/rollouts/{number}")
     expect(page.locator(f"#L{lines[-1]['number']}")).to_be_visible()

@@ -46,7 +46,8 @@ def test_a_service_of_a_failed_release_is_gone_after_the_restore(app: App, tmp_p
     (source / "worker.py").write_text(sources.CRASH)
     told = app.deploy(source)
     assert told.status == 1 and "worker-" in told.err, told.all
-    assert app.names("deployments") == {"web"} and {name.split("-")[0] for name in app.names("pods")} == {"web"}
+    assert app.names("deployments") == {"web"}
+    until(lambda: {name.split("-")[0] for name in app.names("pods")} == {"web"}, "the end of the worker")
     app.answers("version v1")
 
 

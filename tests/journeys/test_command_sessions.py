@@ -111,8 +111,9 @@ def test_what_an_app_writes_and_a_command_beside_it(app: App, tmp_path: Path) ->
     assert re.fullmatch(r"\d{4}-\S+Z service/web/web-\S+ serving v1", lines[-1]), lines
     [one] = app.command("logs", "--service", "web", "-n", "1", "--json").out.splitlines()
     assert json.loads(one)["stream"].startswith("service/web/web-")
-    following = app.house.start_command("logs", "-f", "--since", "1h", "-a", app.name)
-    assert "serving v1" in following.stdout.readline()  # type: ignore[union-attr]
+    written = tmp_path / "written"
+    following = app.house.start_command("logs", "-f", "--since", "1h", "-a", app.name, written=written)
+    until(lambda: "serving v1" in written.read_text(), "what it wrote")
     following.send_signal(signal.SIGINT)
     _, err = following.communicate(timeout=30)
     assert (following.returncode, "Traceback" in err) == (130, False)

@@ -35,8 +35,11 @@ def codes(app: App) -> list[str]:
 
 
 def well(app: App) -> None:
+    """To the command, too: each looks for itself, and Redis, say, has 2 s to answer."""
     until(lambda: app.get("/diagnosis")["healthy"], "health", tell=lambda: str(app.get("/diagnosis")["findings"]))
-    assert app.command("deploy-debug").status == 0
+    until(
+        lambda: app.command("deploy-debug").status == 0, "exit status 0", tell=lambda: app.command("deploy-debug").all
+    )
 
 
 def test_the_cluster_is_killed_and_comes_back(shop: App) -> None:

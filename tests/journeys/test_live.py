@@ -30,13 +30,15 @@ def frames(session: Session, path: str) -> Iterator[tuple[list[dict[str, Any]], 
 
 
 def test_a_websocket_gets_each_line_as_it_comes(app: App, session: Session, tmp_path: Path) -> None:
-    number = app.promote(app.built(sources.serving(tmp_path / "v1", "v1")))
+    go = tmp_path / "go"
+    number = app.promote(app.built(sources.held(tmp_path / "v1", "v1", go)))
     received: list[dict[str, Any]] = []
     statuses = []
     for lines, finished in frames(session, f"/ws/logs/rollout/{app.name}.{number}"):
         received += lines
         if not finished:
             statuses.append(app.rollout(number)["status"])
+            go.touch()
     assert statuses[0] != "succeeded", "the first lines came only when all was over"
     assert len(statuses) > 1
     assert received == app.log(f"/rollouts/{number}") and is_gap_free(received)

@@ -25,6 +25,9 @@ POD_FIELDS = (
     "activeDeadlineSeconds", "volumes", "initContainers", "restartPolicy", "terminationGracePeriodSeconds",
 )  # fmt: skip
 
+BACK_OFFS = {1: "400ms", 2: "800ms", 3: "1.6s", 4: "3.2s", 5: "6.4s", 6: "12s"}
+"""What is told of the back-off after so many restarts. When it is over before it could be told, nothing is."""
+
 SERVER = """
 import http.server, os, signal, sys, threading, time
 VERSION = os.environ.get("VERSION", "v1")
@@ -112,7 +115,7 @@ class World:
         pids = self.pids()
         os.close(self.lifeline_end)
         try:
-            await until(lambda: not any(alive(pid) for pid in pids), 5)
+            await until(lambda: not any(alive(pid) for pid in pids))
         finally:
             await self.stop()
             os.close(self.lifeline)
@@ -230,7 +233,9 @@ def deployment(image: str, *, name: str = "web", replicas: int = 1, probe: bool 
             container[key] = spec.pop(key)
     if probe:
         container["ports"] = [{"name": "http", "containerPort": 8080}]
-        container.setdefault("readinessProbe", {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1})
+        # A process that stands still for seconds is well: no test is about that.
+        probed = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1, "timeoutSeconds": 10}
+        container.setdefault("readinessProbe", probed)
     pod: Object = {"containers": [container], "terminationGracePeriodSeconds": spec.pop("grace", 5)}
     return {
         "metadata": {"name": name},

@@ -66,7 +66,7 @@ def test_the_typed_client_follows_a_rollout_and_its_log(official, namespace, ima
     apps.create_namespaced_deployment(namespace, running(image))
     version = apps.list_namespaced_deployment(namespace).metadata.resource_version
     watch = kubernetes.watch.Watch()
-    for event in watch.stream(apps.list_namespaced_deployment, namespace, timeout_seconds=20):
+    for event in watch.stream(apps.list_namespaced_deployment, namespace, timeout_seconds=60):
         if event["object"].status.available_replicas:
             watch.stop()
     assert int(version) > 0

@@ -1,5 +1,6 @@
 """Who is let in, and what happens to requests that nobody should send."""
 
+import contextlib
 import gzip
 import json
 import socket
@@ -140,19 +141,20 @@ def test_garbage_instead_of_http_is_survived(cluster, api):
     for garbage in (b"\x00" * 100, b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"x" * 200_000):
         with socket.create_connection(("127.0.0.1", cluster.port)) as plain:
             secure = cluster.trust().wrap_socket(plain, server_hostname="127.0.0.1")
-            secure.sendall(garbage)
+            with contextlib.suppress(ConnectionError):  # it may be cut off before all of it is said
+                secure.sendall(garbage)
             secure.close()
     assert api.get("/healthz").text == "ok"
 
 
 def test_a_port_in_use_and_a_home_in_use_are_one_clear_line(cluster, tmp_path):
     taken = Cluster(tmp_path, cluster.port, free_port())
-    done = subprocess.run(taken.command(), capture_output=True, text=True, timeout=20)
+    done = subprocess.run(taken.command(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr == f"localcluster: cannot listen on port {cluster.port}: Address already in use\n"
     assert not taken.kubeconfig.exists()
     twin = Cluster(cluster.folder, free_port(), free_port())
-    done = subprocess.run(twin.command(), capture_output=True, text=True, timeout=20)
+    done = subprocess.run(twin.command(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "another localcluster runs in" in done.stderr
 
 

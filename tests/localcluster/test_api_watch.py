@@ -10,8 +10,8 @@ MERGE = {"content-type": "application/merge-patch+json"}
 
 @contextmanager
 def watching(api, url, **query):
-    """The events of a watch, one by one; the stream ends after a few seconds whatever happens."""
-    with api.stream("GET", url, params={"watch": "true", "timeoutSeconds": "8", **query}) as stream:
+    """The events of a watch, one by one; the stream ends after a minute whatever happens."""
+    with api.stream("GET", url, params={"watch": "true", "timeoutSeconds": "60", **query}) as stream:
         assert stream.status_code == 200
         yield (json.loads(line) for line in stream.iter_lines())
 

@@ -80,9 +80,10 @@ def test_a_failed_pod_is_replaced_until_the_limit(stage: Stage) -> None:
 
 
 def test_a_deadline_ends_the_pod_before_the_job(stage: Stage) -> None:
-    job(stage, activeDeadlineSeconds=1)
+    job(stage)
     pod = only_pod(stage)
     stage.play(pod, "Running")
+    stage.patch(JOBS, "migrate", {"spec": {"activeDeadlineSeconds": 1}})
     eventually(lambda: types(stage) == [("FailureTarget", "True")])
     assert (status(stage)["terminating"], status(stage)["failed"]) == (1, 1)
     stage.delete("pods", pod, gracePeriodSeconds=0)
@@ -99,8 +100,7 @@ def test_several_completions_run_side_by_side(stage: Stage) -> None:
     job(stage, parallelism=2, completions=3)
     for pod in wait_for_pods(stage, 2):
         stage.play(pod["metadata"]["name"], "Succeeded")
-    eventually(lambda: len(stage.pods()) == 3)
-    assert status(stage)["succeeded"] == 2
+    eventually(lambda: len(stage.pods()) == 3 and status(stage).get("succeeded") == 2)
     last = next(pod for pod in stage.pods() if pod["status"]["phase"] == "Pending")
     stage.play(last["metadata"]["name"], "Succeeded")
     eventually(lambda: types(stage)[-1:] == [("Complete", "True")])

@@ -251,7 +251,7 @@ def test_an_autoscaler_says_that_there_are_no_metrics(stage: Stage) -> None:
 async def test_an_autoscaler_follows_the_cpu_that_processes_use(world: World) -> None:
     busy = deployment(world.script("while :; do :; done"), probe=False)
     container = busy["spec"]["template"]["spec"]["containers"][0]
-    container["resources"] = {"requests": {"cpu": "100m"}}
+    container["resources"] = {"requests": {"cpu": "10m"}}
     world.apply("Deployment", busy)
     await until(lambda: complete(world))
     aim = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}

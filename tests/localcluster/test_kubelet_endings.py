@@ -75,7 +75,7 @@ async def test_what_is_done_before_the_end_and_after_the_start(world):
         "postStart": {"exec": {"command": ["sh", "-c", "echo $GREETING > started"]}},
         "preStop": {"exec": {"command": ["sh", "-c", "echo stop > ended; sleep 0.2"]}},
     }
-    waits = "while [ ! -e started ]; do sleep 0.02; done; cat started; while :; do sleep 0.05; done"
+    waits = "while [ ! -s started ]; do sleep 0.02; done; cat started; while :; do sleep 0.05; done"
     script = f"trap 'cat ended; exit 0' TERM; {waits}"
     env = [{"name": "GREETING", "value": "hello"}]
     world.run(script, lifecycle=hooks, env=env, terminationGracePeriodSeconds=10)
@@ -177,8 +177,11 @@ async def test_a_grace_period_that_no_calendar_knows(world):
 
 @story
 async def test_a_pod_is_ended_when_its_time_is_over(world):
-    world.run("exec sleep 60", activeDeadlineSeconds=1)
+    world.run("exec sleep 60")
     world.run("exec sleep 60", name="hung", image="local/none@sha256:" + "0" * 64, activeDeadlineSeconds=1)
+    await until(lambda: "running" in world.state())
+    pod = world.pod()
+    world.store.update("Pod", {**pod, "spec": {**pod["spec"], "activeDeadlineSeconds": 1}})
     await until(lambda: world.phase() == world.phase("hung") == "Failed")
     status = world.pod()["status"]
     words = "Pod was active on the node longer than the specified deadline"

@@ -68,7 +68,7 @@ async def test_a_sidecar_stays_until_the_others_have_ended(world):
     probe = {"exec": {"command": ["test", "-e", "up"]}, "periodSeconds": 1}
     text = "trap 'echo bye; exit 0' TERM; touch up; while :; do sleep 0.05; done"
     side = init(world, "side", text, restartPolicy="Always", startupProbe=probe)
-    world.run("echo done", initContainers=[side], restartPolicy="Never")
+    world.run("echo done", initContainers=[side], restartPolicy="Never", terminationGracePeriodSeconds=20)
     await until(lambda: world.phase() == "Succeeded")
     assert world.printed(container="side")[-1:] == ["bye"]
     assert world.printed() == ["done"]

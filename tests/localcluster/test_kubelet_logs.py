@@ -148,5 +148,5 @@ def test_a_log_that_cannot_be_exchanged_does_not_end_its_program(cluster, api, n
     text = "import pathlib\npathlib.Path('../0.log.1/full').mkdir(parents=True)\n"
     text += "for n in range(12000): print(n, 'y' * 900)\n"
     path = run(api, namespace, "stuck", image(cluster, "stuck", [sys.executable, "p.py"], p=text))
-    eventually(lambda: phase(api, path) in ("Succeeded", "Failed"), 20)
+    eventually(lambda: phase(api, path) in ("Succeeded", "Failed"))
     assert phase(api, path) == "Succeeded"

@@ -97,8 +97,8 @@ async def test_a_command_that_hangs_is_ended_whole(world):
     world.run("exec sleep 60", readinessProbe=probe)
     await told(world, 'Readiness probe failed: command timed out: "sh -c echo $$ >> pids')
     assert any(message.endswith("timed out after 1s") for message in world.messages())
-    (noted,) = world.folder.glob("home/pods/*/containers/main/work/pids")
-    first = [int(word) for word in noted.read_text().split()[:2]]
+    noted = await until(lambda: next(world.folder.glob("home/pods/*/containers/main/work/pids"), None))
+    first = await until(lambda: len(words := noted.read_text().split()) >= 2 and [int(word) for word in words[:2]])
     await until(lambda: not any(alive(pid) for pid in first))
 
 
@@ -139,7 +139,7 @@ async def test_readiness_needs_as_many_successes_as_asked(world):
 async def test_a_failed_liveness_probe_with_its_own_grace(world):
     """Recording liveness-failing: the end itself is never the container's state, and the restart is at once."""
     probe = {
-        "exec": {"command": ["false"]},
+        "exec": {"command": ["test", "!", "-e", "deaf"]},
         "periodSeconds": 1,
         "failureThreshold": 2,
         "terminationGracePeriodSeconds": 1,
@@ -152,7 +152,8 @@ async def test_a_failed_liveness_probe_with_its_own_grace(world):
                 states.append(next(iter(status["state"])))
 
     world.store.subscribe(note)
-    world.run("trap '' TERM; while :; do sleep 0.05; done", livenessProbe=probe, terminationGracePeriodSeconds=300)
+    deaf = "trap '' TERM; touch deaf; while :; do sleep 0.05; done"
+    world.run(deaf, livenessProbe=probe, terminationGracePeriodSeconds=300)
     await until(lambda: world.container().get("restartCount", 0) >= 1)
     last = world.container()["lastState"]["terminated"]
     assert (last["exitCode"], last["reason"]) == (137, "Error")
@@ -162,7 +163,8 @@ async def test_a_failed_liveness_probe_with_its_own_grace(world):
 
 @story
 async def test_a_container_that_never_starts_up(world):
-    probe = {"exec": {"command": ["sh", "-c", "echo not yet; exit 1"]}, "periodSeconds": 1, "failureThreshold": 1}
+    command = {"exec": {"command": ["sh", "-c", "echo not yet; exit 1"]}, "timeoutSeconds": 20}
+    probe = {**command, "periodSeconds": 1, "failureThreshold": 1}
     never = {"exec": {"command": ["touch", "probed"]}, "periodSeconds": 1}
     world.run("exec sleep 60", startupProbe=probe, livenessProbe=never, readinessProbe=never)
     await until(lambda: world.container().get("restartCount", 0) >= 1)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from localcluster import errors
-from tests.localcluster.machinery_fixtures import alive, complete, deployment, job, service, story, until
+from tests.localcluster.machinery_fixtures import BACK_OFFS, alive, complete, deployment, job, service, story, until
 
 
 def state(pod):
@@ -67,8 +67,8 @@ async def test_a_crashing_update_leaves_the_old_processes_alone(world):
     world.apply("Deployment", deployment(crash, replicas=2, progressDeadlineSeconds=2))
     pod = await until(lambda: next((pod for pod in world.pods() if waiting(pod) == "CrashLoopBackOff"), None))
     now, last, restarts = state(pod)
-    assert restarts == 1
-    assert now["waiting"]["message"].startswith("back-off 400ms restarting failed container=main pod=web-")
+    words = f"back-off {BACK_OFFS[restarts]} restarting failed container=main pod=web-"
+    assert now["waiting"]["message"].startswith(words)
     assert (last["terminated"]["exitCode"], last["terminated"]["reason"]) == (3, "Error")
     assert last["terminated"]["message"] == "one\nthe end\n"
     assert {"Pulled", "Created", "Started", "BackOff"} <= set(world.reasons(pod["metadata"]["name"]))
@@ -76,7 +76,7 @@ async def test_a_crashing_update_leaves_the_old_processes_alone(world):
     log = world.machinery.read_log(world.namespace, pod["metadata"]["name"], "main").read_text()
     assert [line.split(" ", 3)[1:] for line in log.splitlines()] == [["stdout", "F", "one"], ["stderr", "F", "the end"]]
     previous = world.machinery.read_log(world.namespace, pod["metadata"]["name"], "main", previous=True)
-    assert previous.name == "1.log"  # the run that has ended last
+    assert previous.name == f"{restarts}.log"  # the run that has ended last
 
     def progressing():
         found = {item["type"]: item for item in world.deployment()["status"]["conditions"]}
@@ -186,8 +186,9 @@ async def test_a_process_gets_its_own_variables_and_no_others(world):
 @story
 async def test_a_process_that_never_gets_ready(world):
     world.apply("Deployment", deployment(world.server, env=[{"name": "HEALTH", "value": "500"}]))
-    await until(lambda: "Unhealthy" in world.reasons())
-    assert "Readiness probe failed: HTTP probe failed with statuscode: 500" in world.messages()
+    words = "Readiness probe failed: HTTP probe failed with statuscode: 500"
+    await until(lambda: words in world.messages())
+    assert "Unhealthy" in world.reasons()
     (pod,) = world.pods()
     found = {item["type"]: (item["status"], item.get("reason")) for item in pod["status"]["conditions"]}
     assert found["Ready"] == ("False", "ContainersNotReady")
@@ -209,7 +210,7 @@ async def test_a_failed_liveness_probe_restarts(world):
 async def test_a_startup_probe_comes_first(world):
     """Readiness and liveness wait for it."""
     startup = {"exec": {"command": ["test", "-e", "warm"]}, "periodSeconds": 1, "failureThreshold": 30}
-    liveness = {"exec": {"command": ["test", "-e", "warm"]}, "failureThreshold": 1}
+    liveness = {"exec": {"command": ["test", "-e", "warm"]}, "failureThreshold": 1, "timeoutSeconds": 20}
     wanted = deployment(world.server, livenessProbe=liveness)
     wanted["spec"]["template"]["spec"]["containers"][0]["startupProbe"] = startup
     world.apply("Deployment", wanted)
@@ -282,6 +283,8 @@ async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(world):
     stubborn = world.script("trap '' TERM; echo here; while :; do sleep 0.1; done")
     world.apply("Deployment", deployment(stubborn, probe=False, grace=1))
     await until(lambda: complete(world))
+    (pod,) = world.pods()
+    await until(lambda: world.printed(pod["metadata"]["name"]) == ["here"])
     ends = []
 
     def watch(type_, kind, obj):

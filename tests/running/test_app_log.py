@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import os
 import socket
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -32,6 +34,15 @@ def speaks(app):
     found = app.ready(1)
     said(app, "speaking")
     return found
+
+
+def is_read(script):
+    """Whether a process is there that says what is in it."""
+    commands = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            commands.append((entry / "cmdline").read_bytes() if entry.name.isdigit() else b"")
+    return any(os.fsencode(script) in command for command in commands)
 
 
 class Follower:
@@ -85,6 +96,7 @@ def follow(app):
 def test_several_processes_are_told_together_in_the_order_of_time(app):
     app.release("web", "worker", count=2)
     names = {one["name"] for one in app.ready(4)}
+    eventually(lambda: messages(log(app)) == ["speaking"] * 4)
     app.say("one")
     eventually(lambda: messages(log(app)).count("one") == 4)
     app.say("two")
@@ -211,6 +223,7 @@ def test_a_cluster_that_goes_and_comes_back_loses_nothing(app, process, follow):
     following.has("before")
     process.stop()
     try:
+        eventually(lambda: not is_read(app.script))
         app.say("meanwhile")
         eventually(lambda: any("Waiting for the cluster" in text for text in following.words()), 20)
     finally:

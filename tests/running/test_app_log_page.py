@@ -16,7 +16,7 @@ def watch(app):
     def begin(query=""):
         address = f"{app.server.url.replace('http', 'ws', 1)}/ws/logs/app/{app.name}?{query}"
         headers, origin = {"Cookie": cookie}, Origin(app.server.url)
-        with open_websocket(address, additional_headers=headers, origin=origin, proxy=None) as socket:
+        with open_websocket(address, additional_headers=headers, origin=origin, proxy=None, open_timeout=30) as socket:
             yield Watched(socket)
 
     return begin
