@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,7 +12,6 @@ from tests.journeys.processes import Process
 from tests.web_server import ROOT
 
 SUPERVISOR_SECONDS = 0.8
-LOCK_SECONDS = 5.0
 
 
 class Crew:
@@ -48,18 +46,6 @@ class Crew:
         late = [process.pid for process in self.present() if process.pid not in known]
         send(late, number)
         return known + late
-
-    def holds_the_database(self) -> bool:
-        """Whether nobody can write. PostgreSQL ends such a transaction after a while; SQLite can't."""
-        database = sqlite3.connect(self.house.home / "deployer.sqlite3", timeout=LOCK_SECONDS, isolation_level=None)
-        try:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("ROLLBACK")
-        except sqlite3.OperationalError:
-            return True
-        finally:
-            database.close()
-        return False
 
     def dismiss(self) -> None:
         """Ends those that were hired."""

@@ -88,7 +88,7 @@ def test_put_to_sleep(
     epoch = run.state()[1]
     workers = crew.strike(known, signal.SIGSTOP)
     try:
-        if crew.holds_the_database():
+        if run.app.house.is_locked():
             pytest.skip("asleep in the middle of a write: SQLite lets nobody else write until they wake")
         crew.hire()
         until(lambda: _is_taken_over(run, epoch), "another worker", seconds=30, tell=lambda: str(run.state()))

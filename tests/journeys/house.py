@@ -3,10 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -110,6 +111,31 @@ class House:
         for process in killed:
             process.kill()
         until(lambda: not killed & set(self.processes(*roles)), f"the end of {roles}")
+
+    def put_to_sleep(self, process: Process) -> None:
+        """SIGSTOP, but not in the middle of a write: SQLite lets nobody else write until it wakes."""
+
+        def sleeps() -> bool:
+            process.kill(signal.SIGSTOP)
+            if self.is_locked(seconds=1):
+                process.kill(signal.SIGCONT)
+                return False
+            return True
+
+        until(sleeps, f"sleep of {process.role}")
+
+    def is_locked(self, *, seconds: float = 5) -> bool:
+        """Whether nobody can write for so long. PostgreSQL ends the transaction of one who sleeps; SQLite can't."""
+        with closing(databases.connect(self.database)) as database:
+            if not isinstance(database, sqlite3.Connection):
+                return False
+            database.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            database.execute("ROLLBACK")
+            return False
 
     # --- Its doors --------------------------------------------------------------------------------------------------
 

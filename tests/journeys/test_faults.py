@@ -184,7 +184,7 @@ def test_an_abort_of_a_queued_one_changes_nothing(app: App, tmp_path: Path) -> N
     release = app.built(sources.serving(tmp_path / "v1", "v1"))
     workers = app.house.processes("rollouts")
     for worker in workers:
-        worker.kill(signal.SIGSTOP)
+        app.house.put_to_sleep(worker)
     try:
         number = app.promote(release)
         assert app.post(f"/rollouts/{number}/abort").status_code == 200

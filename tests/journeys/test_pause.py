@@ -49,7 +49,7 @@ def test_a_worker_that_comes_back_from_a_long_pause_writes_nothing_more(app: App
     later = app.built(sources.serving(tmp_path / "v2", "v2"))
     [sleeper] = app.house.processes("rollouts")
     until(lambda: rollouts_of(stamps(app)) == {str(number)}, "the first worker's writes")
-    sleeper.kill(signal.SIGSTOP)
+    app.house.put_to_sleep(sleeper)
     first = set(stamps(app).values())
     go.touch()
     try:
