@@ -93,9 +93,10 @@ def test_no_value_of_a_variable_is_in_it(server, shop, well):
     stuck = listed.pod(release, 2, **can_t)
     # The cluster keeps the last 2048 bytes: of the value it begins with, only the end.
     cut = listed.pod(release, 3, **listed.crashed(SECRET[6:] + " is away" + "." * 2020, code=3))
+    wide = listed.pod(release, 5, **listed.crashed(SECRET[6:] + " was away" + "…" * 670, code=5))
     unplaced = listed.pod(release, 4, ready=False, state={})
     unplaced["status"]["conditions"][0] |= {"status": "False", "message": f"no node for {SECRET}"}
-    lists = listed.running(release, broken, stuck, cut, unplaced, ready=0)
+    lists = listed.running(release, broken, stuck, cut, wide, unplaced, ready=0)
     lists["Event"] = [listed.event(broken, f"Liveness probe failed: {SECRET}", number=1, reason="Unhealthy")]
     listed.serve(server, shop, lists)
     listed.log(server, shop, "web-1-00001", f"asking {SECRET}\n", previous=True)
@@ -103,7 +104,7 @@ def test_no_value_of_a_variable_is_in_it(server, shop, well):
     text = json.dumps(report.as_json())
     assert SECRET not in text and SECRET[6:] not in text
     assert "asking [QUEUE_URL]" in text and "Liveness probe failed: [QUEUE_URL]" in text
-    for words in ('exec: \\"[QUEUE_URL]\\"', "[QUEUE_URL] is away", "no node for [QUEUE_URL]"):
+    for words in ('exec: \\"[QUEUE_URL]\\"', "[QUEUE_URL] is away", "[QUEUE_URL] was away", "no node for [QUEUE_URL]"):
         assert words in text, words
 
 

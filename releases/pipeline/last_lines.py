@@ -29,15 +29,14 @@ def of_run(
 ) -> list[str]:
     """At most `tail` lines and `size` bytes of the run that is the present one in `pod`, as that was seen, or of the
     `previous` one. Each request may take `seconds`. Raises ClusterError."""
-    name = processes.name(pod)
 
     def last(*, previous: bool) -> list[str]:
         return cluster.log(
             namespace, name, container=container, tail=tail, previous=previous, seconds=seconds, size=size
         )
 
+    name, ended = processes.name(pod), processes.ended_run(pod, container)
     lines = last(previous=previous)
-    ended = processes.ended_run(pod, container)
     if previous or not ended or processes.is_over(pod):
         return lines
     # Looked at once the log was read: had it not gone on even then, these are the lines of that run.

@@ -28,7 +28,8 @@ from releases.pipeline import (
     restored,
     secrets_in_use,
 )
-from releases.pipeline.examination import at_verdict
+from releases.pipeline.diagnosis import Reported
+from releases.pipeline.examination import at_verdict, masked
 from releases.pipeline.ground import Ground
 from releases.pipeline.health import Verdict
 
@@ -277,4 +278,6 @@ def _last_words(ground: Ground, verdict: Verdict) -> list[str]:
             tail=LOG_LINES,
             seconds=LOG_SECONDS,
         )
+    # It keeps the end of them, which may begin in the middle of a value.
+    [pod] = masked.objects(Reported(ground.cluster.now(), pods=[pod]), ground.mask).pods
     return processes.kept_words(pod, container)[-LOG_LINES:]

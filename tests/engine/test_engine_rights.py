@@ -222,6 +222,21 @@ def test_without_the_right_to_read_logs_the_last_lines_are_those_that_the_cluste
     assert written(ended.diagnosis["findings"][0]) == ended.evidence
 
 
+def test_what_the_cluster_keeps_of_them_shows_no_half_of_a_value(world, proxy):
+    """It keeps 2048 bytes: here the last ten of the value, and what comes after."""
+    value = "amqp://shop:s3cr3t@the-queue"
+    program = "import os\nprint(os.environ['QUEUE_URL'] + '.' * 2037, flush=True)\nraise SystemExit(3)"
+    service = {"command": [world.python, "-I", "-S", "-c", program], "deployment": {"verify": 8}}
+    manifest = {"services": {"web": {**service, "termination": {"grace": 1}}}}
+    release = world.release_of(manifest, {"web": world.image}, env={"QUEUE_URL": value})
+    with without(proxy, ("", "pods/log", "get")):
+        ended = world.carried(release)
+    [line] = ended.evidence
+    assert line.strip(".") == "[QUEUE_URL]"
+    told = f"{ended.diagnosis} {ended.reason} {world.log(ended)}"
+    assert value[-10:] not in told and "[QUEUE_URL]" in told
+
+
 def test_what_may_not_be_removed_stays_and_is_said(world, proxy):
     succeeded(world.carried(whole(world)))
     with without(proxy, ("", "services", "delete")):

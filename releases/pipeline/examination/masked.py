@@ -10,8 +10,8 @@ from releases.models.storable import storable
 from releases.pipeline.diagnosis import Finding, Reported
 
 Object = dict[str, Any]
-# The cluster cuts what it takes over: 1024 signs of an event, 2048 bytes of a log as a termination message.
-CUT_FROM = 1000
+# The cluster cuts what it takes over: 1024 bytes of an event, 2048 of a log as a termination message.
+CUT_FROM, SIGN_MOST = 1000, 4  # bytes
 DEPTH_MAX = 20
 PARTS = ("deployments", "replica_sets", "pods", "jobs", "services", "ingresses", "autoscalers", "budgets", "claims")
 WORDS = ("message", "note")
@@ -24,7 +24,8 @@ def objects(reported: Reported, mask: Mask) -> Reported:
     narrow = mask.narrowed(said)
 
     def hide(text: str) -> str:
-        hidden = mask.hide_part(text) if len(text) >= CUT_FROM else narrow.hide(text)
+        may_be_cut = len(text) * (1 if text.isascii() else SIGN_MOST) >= CUT_FROM
+        hidden = mask.hide_part(text) if may_be_cut else narrow.hide(text)
         return hidden if hidden.isascii() and "\0" not in hidden else storable(hidden)
 
     hidden: dict[str, Any] = {name: [_in_status(obj, hide) for obj in getattr(reported, name)] for name in PARTS}
