@@ -101,3 +101,14 @@ def connect(url: str) -> Any:
         path = environ.Env.db_url_config(url)["NAME"]
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     return psycopg.connect(url, autocommit=True)
+
+
+def is_locked(database: sqlite3.Connection, seconds: float) -> bool:
+    """Whether somebody holds the only right to write, for so long."""
+    database.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+    try:
+        database.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return True
+    database.execute("ROLLBACK")
+    return False

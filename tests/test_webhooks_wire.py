@@ -222,10 +222,4 @@ def has_uncommitted(database):
         held = "SELECT count(*) FROM pg_locks JOIN pg_class ON pg_class.oid = relation WHERE relname = 'releases_build'"
         mine = "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         return database.execute(f"{held} {mine} AND mode = 'RowExclusiveLock'").fetchone()[0] > 0
-    database.execute("PRAGMA busy_timeout = 0")
-    try:
-        database.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return True
-    database.execute("ROLLBACK")
-    return False
+    return databases.is_locked(database, 0)

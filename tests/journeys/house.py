@@ -127,15 +127,7 @@ class House:
     def is_locked(self, *, seconds: float = 5) -> bool:
         """Whether nobody can write for so long. PostgreSQL ends the transaction of one who sleeps; SQLite can't."""
         with closing(databases.connect(self.database)) as database:
-            if not isinstance(database, sqlite3.Connection):
-                return False
-            database.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
-            try:
-                database.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                return True
-            database.execute("ROLLBACK")
-            return False
+            return isinstance(database, sqlite3.Connection) and databases.is_locked(database, seconds)
 
     # --- Its doors --------------------------------------------------------------------------------------------------
 
